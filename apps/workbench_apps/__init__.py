@@ -1,0 +1,1 @@
+"""Panel pages and Voila helpers; filled from the app's issue on."""

@@ -1,0 +1,407 @@
+"""Bootstrap: settings in, a ready Workbench out. The only place where parts are wired together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import BadInput, PluginFault, StrategyFault
+from workbench.model import new_id
+from workbench.plugin_manager import PluginManager
+from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRecord, RunRegistry, Trial, no_progress
+from workbench.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from workbench.data import PriceHistory
+    from workbench.fills import Terms
+    from workbench.proofs import Proofs
+    from workbench.research import Backtest, RunSpec, WalkForward
+    from workbench.risk import RiskChain
+    from workbench.strategy import Strategy
+    from workbench.trading import Replay
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A strategy ready to run: the name it goes by, how to find it again, its trial family, and the instance."""
+
+    name: str
+    reference: str
+    family: str
+    strategy: Strategy
+
+
+class Workbench:
+    """The desk: plugins loaded, a home for what is recorded. What it runs, it records.
+
+    A strategy is given as a registered name, `path/to/file.py:Class`, a `Strategy` class or an instance; data as
+    SOURCE:SYMBOL[,SYMBOL]. Options are those of `workbench.research.RunSpec`: start, end, fees and slippage (basis
+    points), cash, size, stop, target, trail (percent), lot, tick, calendar, tz, per_share, min_fee, shared_cash.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.plugins = PluginManager(settings.blocked_plugins)
+
+    @cached_property
+    def registry(self) -> RunRegistry:
+        """The run registry of this home; made on first use."""
+        from workbench.store import SqlRunRegistry, open_database
+
+        engine = open_database(self.settings.research_database)
+        return SqlRunRegistry(engine, self.settings.artifacts)
+
+    # ---- parts -----------------------------------------------------------------------------------------------------
+
+    def strategy(self, strategy: str | type[Strategy] | Strategy, params: Mapping[str, Any] | None = None) -> Chosen:
+        """Find a strategy and set its parameters; texts are read by each parameter's type."""
+        from workbench.strategy import Strategy, is_file_reference, load_strategy_file
+
+        if isinstance(strategy, Strategy):
+            kind, base = type(strategy), dict(strategy.params)
+            name = reference = kind.__name__
+            family = f"notebook:{kind.__qualname__}"
+        elif isinstance(strategy, type):
+            kind, base = strategy, {}
+            name = reference = kind.__name__
+            family = f"notebook:{kind.__qualname__}"
+        elif is_file_reference(strategy):
+            kind, base = load_strategy_file(strategy), {}
+            path = Path(strategy if strategy.endswith(".py") else strategy.rpartition(":")[0]).expanduser().absolute()
+            name, reference = kind.__name__, f"{path}:{kind.__name__}"
+            family = f"{path.stem}:{kind.__qualname__}"
+        else:
+            kind, base = self.plugins.find("strategy", strategy).resolve(), {}
+            if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+                raise PluginFault(f"strategy {strategy}: its factory is {kind!r}, not a Strategy class")
+            name = reference = family = strategy
+        declared = kind.declared()
+        for key, value in (params or {}).items():
+            base[key] = declared[key].parse(value) if key in declared and isinstance(value, str) else value
+        return Chosen(name, reference, family, kind(**base))
+
+    def histories(self, spec: RunSpec) -> list[PriceHistory]:
+        """Load and check the prices a spec names."""
+        from workbench.data import load_history
+        from workbench.ports import DataRequest
+
+        source = self.plugins.find("data_source", spec.source).resolve()()
+        options = spec.options
+        return [
+            load_history(
+                spec.source,
+                source,
+                DataRequest(
+                    symbol=symbol,
+                    zone=options.get("tz"),
+                    calendar=options.get("calendar"),
+                    lot=spec.grid_number("lot"),
+                    tick=spec.grid_number("tick"),
+                ),
+                start=options.get("start"),
+                end=options.get("end"),
+            )
+            for symbol in spec.symbols
+        ]
+
+    def risk_chain(self, rules: Iterable[str] | None = None) -> RiskChain:
+        """The rules of a profile, by name; the research profile unless told otherwise."""
+        from workbench.risk import RESEARCH, RiskChain
+
+        return RiskChain([(name, self.plugins.find("risk_rule", name).resolve()()) for name in rules or RESEARCH])
+
+    def paper_broker(self, terms: Terms) -> BarBroker:
+        """A paper broker of its own, with the costs of a run."""
+        broker = self.plugins.find("broker", "paper").resolve()(costs=terms.costs)
+        if not isinstance(broker, BarBroker):
+            raise PluginFault("broker paper does not implement workbench.ports.BarBroker")
+        return broker
+
+    def spec(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> tuple[Chosen, RunSpec]:
+        """A strategy found and a spec made of everything given; options that are None were not given."""
+        from workbench.research import RunSpec
+
+        chosen = self.strategy(strategy, params)
+        given = {name: str(value) for name, value in options.items() if value is not None}
+        if data.partition(":")[0] in ("csv", "parquet"):  # so that a rerun from another folder finds the file
+            source, _, paths = data.partition(":")
+            data = f"{source}:" + ",".join(
+                str(Path(p.strip()).expanduser().absolute()) for p in paths.split(",") if p.strip()
+            )
+        return chosen, RunSpec(chosen.reference, data, dict(chosen.strategy.params), given)
+
+    # ---- jobs ------------------------------------------------------------------------------------------------------
+
+    def backtest(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        record: bool = True,
+        progress: ProgressCallback = no_progress,
+        **options: Any,
+    ) -> Backtest:
+        """Backtest a strategy and record the run."""
+        from workbench.research import backtest
+
+        began = time.perf_counter()
+        chosen, spec = self.spec(strategy, data, params, **options)
+        terms = spec.terms()
+        result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
+        if not record:
+            return result
+        result = replace(result, run_id=new_id())
+        found = result.to_dict()
+        artifacts = [Artifact("result.json", "application/json", _json(found)), self._equity(result)]
+        self._record(
+            result.run_id, "backtest", chosen, spec.to_dict(), found["data"], found["metrics"], began,
+            artifacts=artifacts, tried=[chosen.strategy], terms=terms,
+        )  # fmt: skip
+        return result
+
+    def walk_forward(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        train: int | str,
+        test: int | str,
+        grid: Sequence[str] | Mapping[str, Sequence[Any]] = (),
+        metric: str = "sharpe",
+        anchored: bool = False,
+        executor: Executor | None = None,
+        record: bool = True,
+        progress: ProgressCallback = no_progress,
+        **options: Any,
+    ) -> WalkForward:
+        """Walk a strategy forward and record the run; `grid` is axes as name → values, or texts name=low:high:step."""
+        from workbench.research import Span, combinations, parse_axis, walk_forward
+
+        began = time.perf_counter()
+        chosen, spec = self.spec(strategy, data, params, **options)
+        axes = dict(grid) if isinstance(grid, Mapping) else dict(parse_axis(chosen.strategy, text) for text in grid)
+        spans = Span.parse("train", train), Span.parse("test", test)
+        histories, terms = self.histories(spec), spec.terms()
+        result = walk_forward(
+            chosen.name, chosen.strategy, histories, terms, train=spans[0], test=spans[1], anchored=anchored, axes=axes,
+            metric=metric, executor=executor, progress=progress,
+        )  # fmt: skip
+        if not record:
+            return result
+        result = replace(result, run_id=new_id())
+        found = result.to_dict()
+        more = {"train": str(train), "test": str(test), "metric": metric, "anchored": anchored, "grid": axes}
+        artifacts = [Artifact("result.json", "application/json", _json(found)), self._equity(result)]
+        self._record(
+            result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(), found["stitched"], began,
+            artifacts=artifacts, tried=combinations(chosen.strategy, axes), terms=terms,
+        )  # fmt: skip
+        return result
+
+    def prove(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        record: bool = True,
+        progress: ProgressCallback = no_progress,
+        **options: Any,
+    ) -> Proofs:
+        """Prove a strategy on data: no look-ahead, enough warm-up, parity; and record the proofs."""
+        from workbench.proofs import prove
+        from workbench.research import backtest
+
+        began = time.perf_counter()
+        chosen, spec = self.spec(strategy, data, params, **options)
+        terms = spec.terms()
+        result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
+        proofs = prove(
+            result, lambda: self.paper_broker(terms), self.risk_chain(), live_history=self.settings.live_history,
+            lookahead_cuts=self.settings.lookahead_cuts, progress=progress,
+        )  # fmt: skip
+        if not record:
+            return proofs
+        proofs = replace(proofs, run_id=new_id())
+        self._record(
+            proofs.run_id, "proof", chosen, spec.to_dict(), result.data_dict(), proofs.to_dict(), began,
+            passed=proofs.passed,
+        )  # fmt: skip
+        return proofs
+
+    def replay(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        last_days: int | None = None,
+        progress: ProgressCallback = no_progress,
+        **options: Any,
+    ) -> Replay:
+        """Trade the past on paper bar by bar; with `last_days` only the end is traded and the rest is known past."""
+        from workbench.research import data_dict
+        from workbench.trading import replay
+
+        began = time.perf_counter()
+        chosen, spec = self.spec(strategy, data, params, **options)
+        histories, terms = self.histories(spec), spec.terms()
+        terms.check_for(chosen.strategy)
+        trade_from = 0
+        if last_days is not None:
+            trade_from = max(int(h.times[-1]) for h in histories) - last_days * 86_400 * 10**9
+        run = replay(
+            chosen.name, chosen.strategy, histories, terms, self.paper_broker(terms), self.risk_chain(),
+            live_history=self.settings.live_history, trade_from=trade_from, progress=progress,
+        )  # fmt: skip
+        run = replace(run, run_id=new_id())
+        journal = "".join(json.dumps(dict(entry)) + "\n" for entry in run.repository.journal())
+        self._record(
+            run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, data_dict(histories),
+            run.summary(), began, artifacts=[Artifact("journal.jsonl", "application/jsonl", journal.encode())],
+        )  # fmt: skip
+        return run
+
+    def rerun(self, run_id: str, progress: ProgressCallback = no_progress) -> dict[str, Any]:
+        """Make a recorded run again and say whether code, data, environment and figures are the same; not recorded."""
+        from workbench.research import environment
+
+        old = self.registry.get(run_id)
+        spec = dict(old.spec)
+        if spec["strategy"] == old.strategy and old.family.startswith("notebook:"):
+            raise BadInput(
+                "run", run_id, f"its strategy {old.strategy} was typed in a notebook", "run the notebook again"
+            )
+        job: dict[str, Any] = {
+            "strategy": spec.pop("strategy"), "data": spec.pop("data"), "params": spec.pop("params"),
+            "progress": progress, **spec.pop("options"),
+        }  # fmt: skip
+        data: dict[str, Any]
+        if old.kind == "backtest":
+            result = self.backtest(**job, record=False)
+            figures, data = result.metrics.to_dict(), result.data_dict()
+        elif old.kind == "walkforward":
+            walked = self.walk_forward(**job, **spec, record=False)
+            figures, data = walked.metrics.to_dict(), walked.data_dict()
+        elif old.kind == "proof":
+            proofs = self.prove(**job, record=False)
+            figures, data = proofs.to_dict(), proofs.data
+        else:
+            raise BadInput("run", run_id, f"is a {old.kind}", "rerun knows backtest, walkforward and proof")
+        chosen = self.strategy(job["strategy"], job["params"])
+        compared = {
+            "code": (old.code_fingerprint, _code(chosen)),
+            "data": (old.data_fingerprint, data["fingerprint"]),
+            **{f"environment {k}": (old.environment.get(k), v) for k, v in environment().items()},
+            **_figures(old.metrics, json.loads(_json(figures))),
+        }
+        differences = [
+            {"what": what, "recorded": a, "now": b} for what, (a, b) in compared.items() if a != b and what != "run_id"
+        ]
+        same = not any(d["what"].startswith("figure ") for d in differences)
+        return {"run_id": old.run_id, "kind": old.kind, "same": same, "differences": differences, "metrics": figures}
+
+    # ---- recording -------------------------------------------------------------------------------------------------
+
+    def _record(
+        self,
+        run_id: str,
+        kind: str,
+        chosen: Chosen,
+        spec: Mapping[str, Any],
+        data: Mapping[str, Any],
+        figures: Mapping[str, Any],
+        began: float,
+        *,
+        artifacts: Sequence[Artifact] = (),
+        passed: bool | None = None,
+        tried: Sequence[Strategy] = (),
+        terms: Terms | None = None,
+    ) -> None:
+        """Keep a run: what was asked, with which code, data and environment, and what came of it."""
+        from workbench.research import environment, fingerprint
+        from workbench.strategy import source_of
+
+        known = environment()
+        source = Artifact("strategy.py", "text/x-python", source_of(type(chosen.strategy)).encode())
+        trials = []
+        for strategy in tried:
+            levels = terms.protection_for(strategy) if terms else None
+            size = str(terms.size_for(strategy)) if terms else None
+            evaluated = {**strategy.params, "·size": size, "·levels": levels and dataclasses.astuple(levels)}
+            trials.append(Trial(fingerprint(evaluated), str(data["fingerprint"]), run_id))
+        self.registry.add(
+            RunRecord(
+                run_id=run_id,
+                kind=kind,
+                strategy=chosen.name,
+                family=chosen.family,
+                spec=json.loads(_json(spec)),
+                params=dict(chosen.strategy.params),
+                data=data,
+                data_fingerprint=str(data["fingerprint"]),
+                code_fingerprint=_code(chosen),
+                environment=known,
+                environment_fingerprint=fingerprint(known),
+                metrics=json.loads(_json(figures)),
+                started_at=datetime.now(UTC),
+                seconds=round(time.perf_counter() - began, 3),
+                passed=passed,
+            ),
+            [source, *artifacts],
+            trials,
+        )
+
+    def _equity(self, result: Backtest | WalkForward) -> Artifact:
+        """Equity after each bar as Parquet."""
+        import io
+
+        buffer = io.BytesIO()
+        result.equity.to_frame().to_parquet(buffer)
+        return Artifact("equity.parquet", "application/vnd.apache.parquet", buffer.getvalue())
+
+
+def open_workbench(home: str | Path | None = None) -> Workbench:
+    """Open the desk: load the settings of a home (`$WORKBENCH_HOME`, else `.workbench`) and every plugin."""
+    return Workbench(load_settings(home))
+
+
+def _code(chosen: Chosen) -> str:
+    from workbench.strategy import code_fingerprint
+
+    return code_fingerprint(type(chosen.strategy))
+
+
+def _json(values: Any) -> bytes:
+    try:
+        return json.dumps(values, allow_nan=False, default=str).encode()
+    except ValueError as error:
+        raise StrategyFault("result", "", f"holds a number that is not finite ({error})") from None
+
+
+def _figures(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "figure ") -> dict[str, tuple[Any, Any]]:
+    """Every figure of two runs, side by side, nested ones with a dotted name."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found.update(_figures(a, b, f"{path}{key}."))
+        elif key != "run_id":
+            found[f"{path}{key}"] = a, b
+    return found

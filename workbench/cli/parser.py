@@ -1,0 +1,185 @@
+"""The commands, their options and which function answers each; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from workbench import __version__
+from workbench.errors import BadInput, WorkbenchError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _WrongUse(f"{message} (see {self.prog} --help)")
+
+
+class _WrongUse(WorkbenchError):
+    """The command line cannot be read."""
+
+    exit_code = 2
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse a command line and run the command. Raises WorkbenchError with the exit code to leave with."""
+    from workbench.bootstrap import open_workbench
+
+    parser, commands = _parser()
+    # A plugin's command is looked up only where ours do not answer: --help lists them all.
+    first = next((a for a in arguments if not a.startswith("-")), None)
+    bench = None
+    if first is None or first not in commands.choices:
+        bench = open_workbench()
+        for record in bench.plugins.records("command"):
+            if record.name not in commands.choices:
+                added = commands.add_parser(record.name, help=record.summary)
+                if first == record.name:
+                    added.set_defaults(answer=record.resolve()(added))
+    options = parser.parse_args(arguments)
+    answer = getattr(options, "answer", None)
+    if answer is None:
+        parser.print_help()
+        return 0 if not arguments else 2
+    if isinstance(answer, str):
+        module, _, name = answer.partition(":")
+        answer = getattr(importlib.import_module(f"workbench.cli.{module}"), name)
+    if getattr(options, "no_desk", False):
+        return int(answer(options) or 0)
+    return int(answer(options, bench or open_workbench()) or 0)
+
+
+def _parser() -> tuple[_Parser, Any]:
+    parser = _Parser(
+        prog="workbench",
+        description="Write a strategy once, prove it, promote it on evidence, run it with the same code.",
+        epilog="State lives under $WORKBENCH_HOME (default .workbench). --debug shows tracebacks.",
+    )
+    parser.add_argument("--version", action="version", version=f"workbench {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser, title="commands")
+
+    demo = _command(commands, "demo", "the whole main job on real prices, in a minute", "demo:demo")
+    demo.add_argument("--exit", action="store_true", help="do not stay up at the end")
+
+    _command(commands, "plugins", "every plugin and what it provides, failed ones with their error", "lists:plugins")
+    _command(commands, "strategies", "registered strategies and their parameters", "lists:strategies")
+
+    check = _command(commands, "check", "load prices and report on their quality", "jobs:check")
+    _data_options(check)
+
+    backtest = _command(commands, "backtest", "backtest a strategy", "jobs:backtest")
+    _run_options(backtest)
+    backtest.add_argument("--report", metavar="FILE", help="write an HTML report")
+
+    prove = _command(commands, "prove", "prove no look-ahead, enough warm-up, parity with the order path", "jobs:prove")
+    _run_options(prove)
+
+    walk = _command(
+        commands, "walkforward", "search on a train window, trade the next, again and again", "jobs:walkforward"
+    )
+    _run_options(walk)
+    walk.add_argument("--train", required=True, metavar="N", help="bars, or 90d, 12w, 6m, 2y")
+    walk.add_argument("--test", required=True, metavar="N", help="bars, or 90d, 12w, 6m, 2y")
+    walk.add_argument("--anchored", action="store_true", help="every train starts at the first bar")
+    walk.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="one axis of the search"
+    )
+    walk.add_argument("--metric", default="sharpe", metavar="M", help="what the search chooses by (default sharpe)")
+    walk.add_argument("--workers", default="1", metavar="N", help="windows searched side by side, as processes")
+    walk.add_argument("--report", metavar="FILE", help="write an HTML report")
+
+    replay = _command(commands, "replay", "trade the past on paper, bar by bar through the order path", "jobs:replay")
+    _run_options(replay)
+    replay.add_argument("--last-days", metavar="N", help="trade only the last N days; the rest is known past")
+
+    runs = _command(commands, "runs", "recorded runs", "runs:list_runs")
+    kinds = runs.add_subparsers(metavar="ACTION", parser_class=_Parser, title="actions")
+    listed = _command(kinds, "list", "all runs, newest first", "runs:list_runs")
+    listed.add_argument("--kind", help="backtest, walkforward, proof or replay")
+    listed.add_argument("--strategy", help="runs of one strategy")
+    listed.add_argument("--limit", metavar="N", help="at most so many")
+    shown = _command(kinds, "show", "one run in full", "runs:show_run")
+    shown.add_argument("run_id", metavar="ID")
+    again = _command(kinds, "rerun", "make a run again and compare", "runs:rerun")
+    again.add_argument("run_id", metavar="ID")
+
+    test = _command(commands, "test", "the project's own checks and tests (in a checkout)", "project:test")
+    test.add_argument("--fast", action="store_true", help="leave out what needs fresh environments or many seeds")
+    test.add_argument("--only", action="append", metavar="STEP", help="only this step; may be given again")
+    test.set_defaults(no_desk=True)
+    return parser, commands
+
+
+def _command(commands: Any, name: str, summary: str, answer: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + "."
+    )
+    added.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    added.set_defaults(answer=answer)
+    return added
+
+
+def _data_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", required=True, metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv"
+    )
+    command.add_argument("--start", metavar="D", help="first day or time, inclusive")
+    command.add_argument("--end", metavar="D", help="last day or time, inclusive")
+    command.add_argument("--calendar", metavar="NAME", help="exchange calendar, as in NYSE or NSE (files: always)")
+    command.add_argument("--tz", metavar="ZONE", help="zone of times that carry none, as in America/New_York")
+    command.add_argument("--lot", metavar="N", help="units a lot")
+    command.add_argument("--tick", metavar="N", help="smallest price step")
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("strategy", metavar="STRATEGY", help="a registered name or path/to/file.py:Class")
+    _data_options(command)
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
+    command.add_argument("--fees", metavar="BPS", help="basis points of notional (default 10)")
+    command.add_argument("--slippage", metavar="BPS", help="basis points of price (default 5)")
+    command.add_argument("--per-share", metavar="N", help="currency a raw share")
+    command.add_argument("--min-fee", metavar="N", help="least fee of an order, in currency")
+    command.add_argument("--cash", metavar="N", help="starting cash (default 100000)")
+    command.add_argument("--shared-cash", action="store_true", help="one cash for all symbols instead of equal parts")
+    command.add_argument(
+        "--size", metavar="RULE", help="all, shares:N, value:N, percent:P or risk:P (default: the strategy's)"
+    )
+    command.add_argument("--stop", metavar="P", help="stop-loss, percent of the fill price")
+    command.add_argument("--target", metavar="P", help="take-profit, percent of the fill price")
+    command.add_argument("--trail", metavar="P", help="trailing stop, percent")
+
+
+def given_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The run options that were given, by the names `Workbench` takes."""
+    from workbench.research import OPTIONS
+
+    found = {name: getattr(options, name, None) for name in OPTIONS}
+    found["shared_cash"] = "true" if getattr(options, "shared_cash", False) else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def given_params(options: argparse.Namespace) -> dict[str, str]:
+    """The parameters set with --set, as text."""
+    found = {}
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise BadInput("--set", text, "is no NAME=VALUE", "write for example --set fast=10")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def whole_number(name: str, text: str | None, low: int = 1) -> int | None:
+    """A whole number given as an option, None where it was not. Raises BadInput."""
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise BadInput(name, text, "is no whole number", f"give one from {low}") from None
+    if value < low:
+        raise BadInput(name, text, f"must be at least {low}")
+    return value

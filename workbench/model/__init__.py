@@ -1,0 +1,43 @@
+"""The model: instruments, bars, signals, orders, fills, positions, money. Frozen, Decimal, no pandas, no I/O."""
+
+from workbench.model.bar import Bar
+from workbench.model.fill import Fill
+from workbench.model.ids import new_id
+from workbench.model.instrument import PRICE_STEP, SIZE_STEP, Instrument
+from workbench.model.money import Money
+from workbench.model.numbers import MONEY_CONTEXT, Rounding, decimal, not_negative, on_grid, positive, to_grid
+from workbench.model.order import Order, OrderState, OrderType, Side
+from workbench.model.position import Position
+from workbench.model.signal import Action, Direction, Protection, Signal, SizeRequest, SizeRule
+from workbench.model.times import from_ns, iso, utc
+
+__all__ = [
+    "MONEY_CONTEXT",
+    "PRICE_STEP",
+    "SIZE_STEP",
+    "Action",
+    "Bar",
+    "Direction",
+    "Fill",
+    "Instrument",
+    "Money",
+    "Order",
+    "OrderState",
+    "OrderType",
+    "Position",
+    "Protection",
+    "Rounding",
+    "Side",
+    "Signal",
+    "SizeRequest",
+    "SizeRule",
+    "decimal",
+    "from_ns",
+    "iso",
+    "new_id",
+    "not_negative",
+    "on_grid",
+    "positive",
+    "to_grid",
+    "utc",
+]

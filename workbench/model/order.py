@@ -1,0 +1,107 @@
+"""Order: an intent to buy or sell, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from workbench.errors import BadInput
+from workbench.model.ids import new_id
+from workbench.model.numbers import not_negative, positive
+from workbench.model.signal import Direction, Protection
+
+
+class Side(StrEnum):
+    """Buy or sell."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: the sign of the change in position."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    """What makes an order trade."""
+
+    MARKET = "market"
+    STOP = "stop"
+    TRAILING_STOP = "trailing_stop"
+    TARGET = "target"
+
+
+class OrderState(StrEnum):
+    """Where an order stands; `workbench.trading.transitions` holds which may follow which."""
+
+    RECEIVED = "received"
+    DENIED = "denied"
+    AWAITING_APPROVAL = "awaiting_approval"
+    READY = "ready"
+    SENDING = "sending"
+    ACKED = "acked"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCEL_PENDING = "cancel_pending"
+    MODIFY_PENDING = "modify_pending"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    EXTERNAL = "external"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of one account.
+
+    `size` is in the units of the prices (adjusted units where prices are adjusted) and above 0 from READY on.
+    `reduce_only` orders never open or turn a position. `parent_id` names the entry a protective child belongs to;
+    children of one parent cancel each other. `level` is the trigger price of a child.
+    """
+
+    signal_id: str
+    client_order_id: str
+    strategy: str
+    account: str
+    symbol: str
+    side: Side
+    size: Decimal
+    created_at: datetime
+    type: OrderType = OrderType.MARKET
+    reduce_only: bool = False
+    protection: Protection = field(default_factory=Protection)
+    parent_id: str | None = None
+    level: Decimal | None = None
+    state: OrderState = OrderState.RECEIVED
+    filled: Decimal = Decimal(0)
+    reason: str = ""
+    order_id: str = field(default_factory=new_id)
+
+    def __post_init__(self) -> None:
+        not_negative("order size", self.size)
+        not_negative("filled size", self.filled)
+        if self.filled > self.size:
+            raise BadInput("filled size", self.filled, f"is above the order's size {self.size}")
+        if (self.level is None) != (self.type is OrderType.MARKET):
+            raise BadInput(
+                "order level", self.level, f"a {self.type.value} order has {'no' if self.level else 'a'} level"
+            )
+        if self.level is not None:
+            positive("order level", self.level)
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is not filled yet."""
+        return self.size - self.filled
+
+    @property
+    def opens(self) -> Direction | None:
+        """The direction an opening order opens, None for a reduce-only one."""
+        if self.reduce_only:
+            return None
+        return Direction.LONG if self.side is Side.BUY else Direction.SHORT

@@ -1,0 +1,26 @@
+"""Instants: UTC inside, zoned at the edges."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from workbench.errors import BadInput
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc(name: str, value: datetime) -> datetime:
+    """Pass a zoned instant as UTC; BadInput for one without a zone."""
+    if value.tzinfo is None:
+        raise BadInput(name, value.isoformat(), "has no time zone", "give it one, as in datetime(…, tzinfo=UTC)")
+    return value.astimezone(UTC)
+
+
+def from_ns(nanoseconds: int) -> datetime:
+    """The UTC instant of Unix nanoseconds, cut to microseconds."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+
+
+def iso(value: datetime) -> str:
+    """ISO 8601 in UTC with a Z; a midnight stays a full time."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

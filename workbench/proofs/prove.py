@@ -1,0 +1,97 @@
+"""The three proofs of one strategy on one data set, together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.ports import BarBroker, ProgressCallback, no_progress
+from workbench.proofs.lookahead import LookaheadProof, prove_no_lookahead
+from workbench.proofs.parity import ParityProof, prove_parity
+from workbench.proofs.warmup import WarmupProof, prove_warmup
+from workbench.research import Backtest
+from workbench.risk import RiskChain
+from workbench.strategy import Bars
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Look-ahead and warm-up proof of each symbol, and one parity certificate over all of them."""
+
+    strategy: str
+    params: dict[str, Any]
+    data: dict[str, Any]
+    lookahead: tuple[LookaheadProof, ...]
+    warmup: tuple[WarmupProof, ...]
+    parity: ParityProof
+    run_id: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every proof passed."""
+        return all(p.passed for p in self.lookahead) and all(p.passed for p in self.warmup) and self.parity.passed
+
+    @property
+    def failures(self) -> list[str]:
+        """Why each proof that failed did."""
+        named = [("look-ahead", p.symbol, p.passed, p.reason) for p in self.lookahead]
+        named += [("warm-up", p.symbol, p.passed, p.reason) for p in self.warmup]
+        told = [f"{what} on {symbol}: {reason}" for what, symbol, passed, reason in named if not passed]
+        return told if self.parity.passed else [*told, f"parity: {self.parity.reason}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The proofs as JSON values; with several symbols the first that failed speaks, and `by_symbol` has all."""
+        known = [p.bars_needed for p in self.warmup]
+        return {
+            "run_id": self.run_id or None,
+            "strategy": self.strategy,
+            "params": self.params,
+            "passed": self.passed,
+            "lookahead": _together(self.lookahead),
+            "warmup": _together(self.warmup)
+            | {"bars_needed": None if None in known else max(k for k in known if k is not None)},
+            "parity": self.parity.to_dict(),
+            "failures": self.failures,
+        }
+
+    def _repr_html_(self) -> str:
+        rows = [("no look-ahead", p.symbol, p.passed, p.reason or p.coverage) for p in self.lookahead]
+        rows += [
+            ("warm-up", p.symbol, p.passed, p.reason or f"{p.bars_needed} bars needed, {p.declared or 'none'} declared")
+            for p in self.warmup
+        ]
+        parity = f"{self.parity.compared_fills} fills and {self.parity.compared_trades} trades compared, {self.parity.history} known"
+        rows.append(("parity", ", ".join(self.parity.symbols), self.parity.passed, self.parity.reason or parity))
+        from html import escape
+
+        cells = "".join(
+            f"<tr><td style='text-align:left'>{what}</td><td style='text-align:left'>{escape(symbol)}</td>"
+            f"<td style='color:{'#0f9d76' if ok else '#d64545'}'><b>{'passed' if ok else 'failed'}</b></td>"
+            f"<td style='text-align:left'>{escape(why)}</td></tr>"
+            for what, symbol, ok, why in rows
+        )
+        return f"<div style='font:14px system-ui,sans-serif'><b>Proofs of {escape(self.strategy)}</b><table>{cells}</table></div>"
+
+
+def prove(
+    backtest: Backtest,
+    make_broker: Callable[[], BarBroker],
+    risk: RiskChain,
+    *,
+    live_history: int,
+    lookahead_cuts: int,
+    progress: ProgressCallback = no_progress,
+) -> Proofs:
+    """Prove the strategy of a backtest on its data: look-ahead, warm-up, then parity with the order path."""
+    columns = [Bars(**history.columns) for history in backtest.tape.histories]
+    strategy = backtest.strategy
+    lookahead = [prove_no_lookahead(strategy, bars, every_up_to=lookahead_cuts, progress=progress) for bars in columns]
+    warmup = [prove_warmup(strategy, bars, progress=progress) for bars in columns]
+    parity, _ = prove_parity(backtest, make_broker, risk, live_history=live_history, progress=progress)
+    return Proofs(backtest.name, dict(strategy.params), backtest.data_dict(), tuple(lookahead), tuple(warmup), parity)
+
+
+def _together(proofs: tuple[LookaheadProof, ...] | tuple[WarmupProof, ...]) -> dict[str, Any]:
+    speaks = next((p for p in proofs if not p.passed), proofs[0])
+    return speaks.to_dict() | {"by_symbol": {p.symbol: p.to_dict() for p in proofs}}

@@ -1,0 +1,31 @@
+"""Research: backtest, walk-forward, metrics, reports."""
+
+from workbench.research.backtest import Backtest, backtest, data_dict, data_fingerprint, terms_dict
+from workbench.research.grid import combinations, parse_axis
+from workbench.research.metrics import CHOOSABLE, Metrics, run_metrics
+from workbench.research.provenance import environment, fingerprint
+from workbench.research.spec import OPTIONS, RunSpec
+from workbench.research.tape import Tape
+from workbench.research.walkforward import WalkForward, walk_forward
+from workbench.research.windows import Span
+
+__all__ = [
+    "CHOOSABLE",
+    "OPTIONS",
+    "Backtest",
+    "Metrics",
+    "RunSpec",
+    "Span",
+    "Tape",
+    "WalkForward",
+    "backtest",
+    "combinations",
+    "data_dict",
+    "data_fingerprint",
+    "environment",
+    "fingerprint",
+    "parse_axis",
+    "run_metrics",
+    "terms_dict",
+    "walk_forward",
+]

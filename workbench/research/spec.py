@@ -1,0 +1,88 @@
+"""RunSpec: all that is needed to make a run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from workbench.errors import BadInput, UnknownName
+from workbench.fills import Costs, Terms
+from workbench.model import SizeRequest, decimal, positive
+
+OPTIONS = (
+    "start", "end", "fees", "slippage", "per_share", "min_fee", "cash", "shared_cash", "size", "stop", "target",
+    "trail", "lot", "tick", "calendar", "tz",
+)  # fmt: skip
+"""What a run may be told besides strategy, parameters and data; the same names in the shell and in Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run as it was asked for: strategy reference, parameters, SOURCE:SYMBOLS, and options as text.
+
+    Options that were not given are left out, so that their defaults show. Raises BadInput for what cannot be read.
+    """
+
+    strategy: str
+    data: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.options:
+            if name not in OPTIONS:
+                raise UnknownName("option", name, OPTIONS)
+        source, _, symbols = self.data.partition(":")
+        if not source or not symbols.strip(","):
+            raise BadInput("data", self.data, "is no SOURCE:SYMBOL", "write for example sample:AAPL or csv:prices.csv")
+
+    @property
+    def source(self) -> str:
+        """The data source's name."""
+        return self.data.partition(":")[0]
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols, or paths of files."""
+        return [s.strip() for s in self.data.partition(":")[2].split(",") if s.strip()]
+
+    def terms(self) -> Terms:
+        """What the run trades under."""
+        given = self.options
+        usual = Terms()
+        costs = Costs(
+            self._number("fees", usual.costs.fee_bps),
+            self._number("slippage", usual.costs.slippage_bps),
+            self._number("per_share", Decimal(0)),
+            self._number("min_fee", Decimal(0)),
+        )
+        return Terms(
+            cash=positive("cash", self._number("cash", usual.cash)),
+            costs=costs,
+            size=SizeRequest.parse(given["size"]) if "size" in given else None,
+            stop=self._level("stop"),
+            target=self._level("target"),
+            trail=self._level("trail"),
+            shared_cash=given.get("shared_cash", "false").lower() == "true",
+        )
+
+    def grid_number(self, name: str) -> Decimal | None:
+        """`lot` or `tick`, above 0, or None where it was not given."""
+        return positive(name, decimal(name, self.options[name])) if name in self.options else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as JSON values."""
+        return {
+            "strategy": self.strategy,
+            "data": self.data,
+            "params": dict(self.params),
+            "options": dict(self.options),
+        }
+
+    def _number(self, name: str, usual: Decimal) -> Decimal:
+        return decimal(name, self.options[name]) if name in self.options else usual
+
+    def _level(self, name: str) -> Decimal | None:
+        return positive(name, decimal(name, self.options[name])) if name in self.options else None

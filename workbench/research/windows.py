@@ -1,0 +1,102 @@
+"""Windows of a walk-forward, in bars or in calendar time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import BadInput
+
+_SPAN = re.compile(r"(\d+)([dwmy])")
+_UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of a window: a number of bars, or of days, weeks, months or years."""
+
+    count: int
+    unit: str = "bars"
+
+    @staticmethod
+    def parse(name: str, value: int | str) -> Span:
+        """A span from 250, "250", "90d", "12w", "6m" or "2y". Raises BadInput naming the parameter."""
+        text = str(value).strip().lower()
+        match = _SPAN.fullmatch(text)
+        if match:
+            count, unit = int(match[1]), _UNITS[match[2]]
+        elif re.fullmatch(r"-?\d+", text):
+            count, unit = int(text), "bars"
+        else:
+            raise BadInput(name, value, "is no span", "give bars as in 250, or 90d, 12w, 6m, 2y")
+        if count < 1:
+            raise BadInput(name, value, "must be at least 1", "give bars as in 250, or 90d, 12w, 6m, 2y")
+        return Span(count, unit)
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Positions on the tape, half open: train [train_first, train_stop), test [test_first, test_stop)."""
+
+    train_first: int
+    train_stop: int
+    test_first: int
+    test_stop: int
+
+
+def split(times: NDArray[np.int64], train: Span, test: Span, *, anchored: bool) -> list[Window]:
+    """Windows over bar starts (UTC ns): each test follows its train at once, tests join without gap or overlap.
+
+    Rolling windows move on by one test; anchored ones keep their first bar. A rest too short for a whole test is left
+    out. Raises BadInput where not even one pair fits, or for spans of which one is in bars and one in calendar time.
+    """
+    if (train.unit == "bars") != (test.unit == "bars"):
+        raise BadInput(
+            "test", str(test), f"does not go with train, {train}", "give both in bars or both in calendar time"
+        )
+    edges = _edges(times, train, test)
+    windows = []
+    for train_first, test_first, test_stop in edges:
+        start = 0 if anchored else train_first
+        if test_first - start >= 2 and test_stop > test_first:
+            windows.append(Window(start, test_first, test_first, test_stop))
+    if not windows:
+        raise BadInput(
+            "train",
+            str(train),
+            f"with a test of {test} does not fit into {len(times)} bars",
+            "shorten them or load more",
+        )
+    return windows
+
+
+def _edges(times: NDArray[np.int64], train: Span, test: Span) -> list[tuple[int, int, int]]:
+    if train.unit == "bars":
+        starts = range(0, len(times) - train.count - test.count + 1, test.count)
+        return [(s, s + train.count, s + train.count + test.count) for s in starts]
+    import pandas as pd
+
+    def after(span: Span, steps: int = 1) -> Any:
+        return pd.DateOffset(**cast("Any", {span.unit: span.count * steps}))
+
+    begin = pd.Timestamp(int(times[0]), tz="UTC")
+    interval = int(np.median(np.diff(times))) if len(times) > 1 else 0
+    last = pd.Timestamp(int(times[-1]) + interval, tz="UTC")
+    edges: list[tuple[int, int, int]] = []
+    step = 0
+    while True:
+        moved = begin + after(test, step) if step else begin
+        test_begin = moved + after(train)
+        test_end = test_begin + after(test)
+        if test_end > last:
+            return edges
+        places = np.searchsorted(times, [int(t.as_unit("ns").value) for t in (moved, test_begin, test_end)])
+        edges.append((int(places[0]), int(places[1]), int(places[2])))
+        step += 1

@@ -1,0 +1,76 @@
+"""Settings: defaults, overridden by `$WORKBENCH_HOME/workbench.toml`, overridden by `WORKBENCH_…` variables."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import BadInput
+
+FILE_NAME = "workbench.toml"
+
+
+class Settings(BaseModel):
+    """What a user may set; unknown keys are refused, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(description="Folder that holds all state.")
+    blocked_plugins: tuple[str, ...] = Field(default=(), description="Plugins that are not loaded, by name.")
+    live_history: int = Field(default=5_000, ge=100, description="Longest history, in bars, given to a live strategy.")
+    lookahead_cuts: int = Field(
+        default=5_000, ge=10, description="Up to so many bars the look-ahead proof cuts at each."
+    )
+
+    @property
+    def research_database(self) -> str:
+        """URL of the run registry's database."""
+        return f"sqlite:///{self.home / 'research.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the runs' artifacts, one folder a run."""
+        return self.home / "artifacts"
+
+
+def load_settings(home: str | Path | None = None) -> Settings:
+    """Read the settings of a home.
+
+    `home` defaults to `$WORKBENCH_HOME`, then to `.workbench` in the working folder. It need not exist.
+    Raises BadInput that names the file or variable, the key and what is allowed.
+    """
+    folder = Path(home or os.environ.get("WORKBENCH_HOME") or ".workbench").expanduser().absolute()
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    file = folder / FILE_NAME
+    if file.is_file():
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput("settings file", str(file), f"not valid TOML ({error})", "correct or remove it") from None
+        origin = dict.fromkeys(values, str(file))
+    if "home" in values:
+        raise BadInput("settings file", str(file), "holds the key home", "set WORKBENCH_HOME instead")
+    for key in Settings.model_fields.keys() - {"home"}:
+        variable = f"WORKBENCH_{key.upper()}"
+        if variable in os.environ:
+            text = os.environ[variable]
+            is_list = key == "blocked_plugins"
+            values[key] = tuple(part.strip() for part in text.split(",") if part.strip()) if is_list else text
+            origin[key] = variable
+    try:
+        return Settings(home=folder, **values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        allowed = ", ".join(sorted(Settings.model_fields.keys() - {"home"}))
+        raise BadInput(
+            f"setting {key} in {origin.get(key, 'settings')}",
+            first.get("input"),
+            first["msg"],
+            f"known settings: {allowed}",
+        ) from None

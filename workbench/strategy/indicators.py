@@ -1,0 +1,130 @@
+"""Indicators over float64 columns; TA-Lib underneath where it has them.
+
+All are causal, with NaN until they have enough bars.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import BadInput
+
+Floats = NDArray[np.float64]
+
+
+def period(indicator: str, name: str, value: Any, low: int = 1) -> int:
+    """A whole number of bars, at least `low`. Raises BadInput."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+        raise BadInput(f"{indicator} {name}", value, f"must be a whole number of bars, at least {low}")
+    return int(value)
+
+
+def _ta_many(name: str, *columns: Floats, need: int, outputs: int, **options: Any) -> tuple[Floats, ...]:
+    """Call TA-Lib on contiguous columns; all NaN where there are fewer than `need` usable bars."""
+    import talib
+
+    usable = np.ones(len(columns[0]), np.bool_)
+    for column in columns:
+        usable &= ~np.isnan(column)
+    if int(usable.sum()) < need:
+        return tuple(np.full(len(columns[0]), np.nan) for _ in range(outputs))
+    made = getattr(talib, name)(*(np.ascontiguousarray(c, np.float64) for c in columns), **options)
+    return made if isinstance(made, tuple) else (made,)
+
+
+def _ta(name: str, *columns: Floats, need: int, **options: Any) -> Floats:
+    """Call a TA-Lib function with one output."""
+    return _ta_many(name, *columns, need=need, outputs=1, **options)[0]
+
+
+def sma(x: Floats, n: int) -> Floats:
+    """Simple moving average of n bars."""
+    return x.copy() if n == 1 else _ta("SMA", x, need=n, timeperiod=n)
+
+
+def ema(x: Floats, n: int) -> Floats:
+    """Exponential moving average, weight 2 ÷ (n + 1), started from the average of the first n bars."""
+    return x.copy() if n == 1 else _ta("EMA", x, need=n, timeperiod=n)
+
+
+def rsi(x: Floats, n: int) -> Floats:
+    """Wilder's relative strength index of n bars, 0 to 100."""
+    return _ta("RSI", x, need=n + 1, timeperiod=n)
+
+
+def atr(high: Floats, low: Floats, close: Floats, n: int) -> Floats:
+    """Wilder's average true range of n bars, in price."""
+    return _ta("ATR", high, low, close, need=n + 1, timeperiod=n)
+
+
+def stdev(x: Floats, n: int) -> Floats:
+    """Population standard deviation (ddof 0) of n bars."""
+    return _ta("STDDEV", x, need=n, timeperiod=n, nbdev=1.0)
+
+
+def bollinger(x: Floats, n: int, width: float) -> tuple[Floats, Floats, Floats]:
+    """Upper, middle and lower band: the simple average of n bars ± width population standard deviations."""
+    upper, middle, lower = _ta_many(
+        "BBANDS", x, need=n, outputs=3, timeperiod=n, nbdevup=width, nbdevdn=width, matype=0
+    )
+    return upper, middle, lower
+
+
+def macd(x: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
+    """MACD line, its signal line and their difference."""
+    line, smooth, difference = _ta_many(
+        "MACD", x, need=slow + signal, outputs=3, fastperiod=fast, slowperiod=slow, signalperiod=signal
+    )
+    return line, smooth, difference
+
+
+def highest(x: Floats, n: int) -> Floats:
+    """Highest value of the last n bars, this one included."""
+    return x.copy() if n == 1 else _ta("MAX", x, need=n, timeperiod=n)
+
+
+def lowest(x: Floats, n: int) -> Floats:
+    """Lowest value of the last n bars, this one included."""
+    return x.copy() if n == 1 else _ta("MIN", x, need=n, timeperiod=n)
+
+
+def vwap(high: Floats, low: Floats, close: Floats, volume: Floats, n: int) -> Floats:
+    """Volume-weighted average of the typical price over the last n bars; NaN where nothing traded in them."""
+    weight = np.nan_to_num(volume)
+    typical = (high + low + close) / 3
+    if n == 1:
+        return np.where(weight > 0, typical, np.nan)
+    traded = _ta("SUM", weight, need=n, timeperiod=n)
+    value = _ta("SUM", typical * weight, need=n, timeperiod=n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(traded > 0, value / traded, np.nan)
+
+
+def shift(x: Floats, n: int = 1) -> Floats:
+    """The value n bars ago, NaN before there is one; n is 0 or more (a negative n would look ahead)."""
+    n = period("shift", "n", n, low=0)
+    moved = np.full(len(x), np.nan)
+    moved[n:] = np.asarray(x, np.float64)[: len(x) - n]
+    return moved
+
+
+def _pair(a: Any, b: Any) -> tuple[Floats, Floats]:
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    left, right = np.broadcast_arrays(left, right)
+    return left, right
+
+
+def cross_above(a: Any, b: Any) -> NDArray[np.bool_]:
+    """Where a is above b and was not at the bar before; False at the first bar and wherever a value is NaN."""
+    left, right = _pair(a, b)
+    crossed = np.zeros(left.shape, np.bool_)
+    crossed[1:] = (left[1:] > right[1:]) & (left[:-1] <= right[:-1])
+    return crossed
+
+
+def cross_below(a: Any, b: Any) -> NDArray[np.bool_]:
+    """Where a is below b and was not at the bar before; False at the first bar and wherever a value is NaN."""
+    return cross_above(b, a)

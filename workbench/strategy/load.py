@@ -1,0 +1,89 @@
+"""Loading a strategy from a user's file, and the fingerprint of a strategy's code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+
+from workbench.errors import StrategyFault, UnknownName, WorkbenchError
+from workbench.strategy.strategy import Strategy
+
+
+def is_file_reference(reference: str) -> bool:
+    """Whether a STRATEGY names a file (`path/to/file.py:Class`) and not a registered strategy."""
+    path, _, _ = reference.rpartition(":")
+    return reference.endswith(".py") or path.endswith(".py") or "/" in reference
+
+
+def load_strategy_file(reference: str) -> type[Strategy]:
+    """The strategy class of `path/to/file.py:Class`; the class may be left out where the file holds one strategy.
+
+    Raises StrategyFault (or UnknownName for the class) that names the file and what was wrong, whatever it raised.
+    """
+    path_text, _, class_name = reference.rpartition(":") if not reference.endswith(".py") else (reference, "", "")
+    path = Path(path_text).expanduser()
+    if path.suffix != ".py" or not path.is_file():
+        raise StrategyFault("strategy", reference, "no such Python file", "write path/to/file.py:Class")
+    source = path.read_bytes()
+    module_name = (
+        f"workbench_user_{path.stem}_{hashlib.sha256(source + str(path.absolute()).encode()).hexdigest()[:12]}"
+    )
+    module = sys.modules.get(module_name)
+    if module is None:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        if spec is None or spec.loader is None:
+            raise StrategyFault("strategy", reference, "cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        folder = str(path.absolute().parent)
+        sys.path.insert(0, folder)
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            sys.modules.pop(module_name, None)
+            if isinstance(error, WorkbenchError):
+                raise StrategyFault("strategy", reference, f"cannot be loaded: {error}") from error
+            raise StrategyFault("strategy", reference, f"raised {type(error).__name__} when loaded: {error}") from error
+        finally:
+            sys.path.remove(folder)
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module_name
+    }
+    if not class_name:
+        if len(found) != 1:
+            raise UnknownName("strategy class in " + str(path), "(none named)", found, f"write {path}:Class")
+        class_name = next(iter(found))
+    if class_name not in found:
+        raise UnknownName("strategy class in " + str(path), class_name, found)
+    if inspect.isabstract(found[class_name]):
+        raise StrategyFault("strategy", reference, "has no signals method", "define signals(self, bars)")
+    return found[class_name]
+
+
+def source_of(strategy: type[Strategy]) -> str:
+    """The source text of a strategy: of its module's file, or of the class alone where it was typed in a notebook."""
+    module = sys.modules.get(strategy.__module__)
+    file = getattr(module, "__file__", None)
+    if file is not None and Path(file).is_file():
+        return Path(file).read_text(encoding="utf-8")
+    try:
+        return inspect.getsource(strategy)
+    except (OSError, TypeError):
+        raise StrategyFault(
+            "strategy", strategy.__name__, "has no source that can be read", "keep it in a file"
+        ) from None
+
+
+def code_fingerprint(strategy: type[Strategy]) -> str:
+    """SHA-256 over the source of a strategy and of every base class between it and Strategy."""
+    digest = hashlib.sha256()
+    for base in strategy.__mro__:
+        if base is Strategy:
+            break
+        digest.update(f"{base.__qualname__}\0{source_of(base)}\0".encode())
+    return digest.hexdigest()

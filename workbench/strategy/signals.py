@@ -1,0 +1,136 @@
+"""Signals: a strategy's answer over a stretch of bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.errors import StrategyFault
+
+FLAGS = ("entries", "exits", "short_entries", "short_exits")
+NUMBERS = ("size", "stop", "target", "trail")
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Entries and exits of both sides, a flag a bar; None where the strategy has none.
+
+    `size` is in units (shares, raw), `stop`, `target` and `trail` in percent of the fill price; each a number a bar
+    or one for all, NaN or None for what the strategy or the run declares. Row t may depend on bars up to t only.
+    """
+
+    entries: ArrayLike | None = None
+    exits: ArrayLike | None = None
+    short_entries: ArrayLike | None = None
+    short_exits: ArrayLike | None = None
+    size: ArrayLike | None = None
+    stop: ArrayLike | None = None
+    target: ArrayLike | None = None
+    trail: ArrayLike | None = None
+
+    def columns(self, bars: int, strategy: str) -> Columns:
+        """The answer as checked columns of `bars` rows. Raises StrategyFault for a wrong length, kind or range."""
+        columns: dict[str, Any] = {name: _flags(strategy, name, getattr(self, name), bars) for name in FLAGS}
+        columns |= {name: _numbers(strategy, name, getattr(self, name), bars) for name in NUMBERS}
+        return Columns(**columns)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Columns:
+    """Checked signals: four flags as bool and four numbers as float64 with NaN, each of one length."""
+
+    entries: NDArray[np.bool_]
+    exits: NDArray[np.bool_]
+    short_entries: NDArray[np.bool_]
+    short_exits: NDArray[np.bool_]
+    size: NDArray[np.float64]
+    stop: NDArray[np.float64]
+    target: NDArray[np.float64]
+    trail: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def rows(self, first: int, stop: int) -> Columns:
+        """The rows from `first` up to, not including, `stop`."""
+        return Columns(*(getattr(self, name)[first:stop] for name in (*FLAGS, *NUMBERS)))
+
+    def any(self) -> NDArray[np.bool_]:
+        """Where any flag is set."""
+        return self.entries | self.exits | self.short_entries | self.short_exits
+
+    def first_difference(self, other: Columns, tolerance: float = 0.0) -> tuple[int, str] | None:
+        """The first row at which two answers of one length differ, and in what; None where they agree.
+
+        Numbers are compared, to a relative tolerance, at rows where an entry of either side is flagged: elsewhere
+        nobody reads them.
+        """
+        found: list[tuple[int, str]] = []
+        for name in FLAGS:
+            different = getattr(self, name) != getattr(other, name)
+            if different.any():
+                found.append((int(different.argmax()), name))
+        read = self.entries | self.short_entries
+        for name in NUMBERS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
+            if tolerance:
+                same |= np.abs(mine - theirs) <= tolerance * np.abs(theirs)
+            different = read & ~same
+            if different.any():
+                found.append((int(different.argmax()), name))
+        return min(found) if found else None
+
+
+def _flags(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.bool_]:
+    if value is None:
+        return np.zeros(bars, np.bool_)
+    array = np.asarray(value)
+    if array.dtype == object:
+        array = np.array([bool(v) and v == v for v in array.ravel()]).reshape(array.shape)
+    if array.dtype != np.bool_:
+        if not (np.issubdtype(array.dtype, np.number) and np.isin(array[~np.isnan(array)], (0, 1)).all()):
+            raise StrategyFault(f"strategy {strategy}", name, f"holds {array.dtype}, not true and false")
+        array = np.nan_to_num(array) == 1
+    return _one_column(strategy, name, array, bars).astype(np.bool_, copy=True)
+
+
+def _numbers(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.float64]:
+    if value is None:
+        return np.full(bars, np.nan)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise StrategyFault(f"strategy {strategy}", name, "does not hold numbers") from None
+    if array.ndim == 0:
+        array = np.full(bars, float(array))
+    array = _one_column(strategy, name, array, bars).astype(np.float64, copy=True)
+    given = array[~np.isnan(array)]
+    if np.isinf(given).any() or (given <= 0).any():
+        raise StrategyFault(
+            f"strategy {strategy}",
+            name,
+            f"holds {given[np.isinf(given) | (given <= 0)][0]}",
+            "give numbers above 0, or NaN for none",
+        )
+    if name in ("stop", "trail") and (given >= 100).any():
+        raise StrategyFault(
+            f"strategy {strategy}",
+            name,
+            f"holds {given[given >= 100][0]} percent",
+            "keep it below 100 percent of the fill price",
+        )
+    return array
+
+
+def _one_column(strategy: str, name: str, array: NDArray[Any], bars: int) -> NDArray[Any]:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (bars,):
+        raise StrategyFault(
+            f"strategy {strategy}", name, f"has the shape {array.shape} for {bars} bars", "return one value a bar"
+        )
+    return array

@@ -1,0 +1,133 @@
+"""Session: a strategy run bar by bar, each closed bar through the order path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+
+from workbench.errors import BadInput
+from workbench.fills import Terms, percent_of_rate, rate_of_percent
+from workbench.model import Action, Bar, Direction, Protection, Signal, SizeRequest, SizeRule
+from workbench.ports import BarBroker
+from workbench.strategy import Bars, Strategy
+from workbench.trading.order_manager import OrderManager
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One symbol a session trades: its account, the columns of its bars, and the fingerprint of the data.
+
+    `columns` is the growing past: rows are read only up to the bar that has closed.
+    """
+
+    symbol: str
+    account: str
+    columns: Bars
+    fingerprint: str
+
+
+class BarSession:
+    """Runs one strategy on bars that come one instant at a time.
+
+    For each instant: the broker trades the bars, positions are marked at their closes, then the strategy answers over
+    the past up to `history` bars and its last row becomes signals. A bar that has not closed by `now` is never used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        strategy: Strategy,
+        terms: Terms,
+        markets: Sequence[Market],
+        broker: BarBroker,
+        manager: OrderManager,
+        *,
+        history: int,
+    ) -> None:
+        self.name, self.strategy, self.broker, self.manager = name, strategy, broker, manager
+        self.markets = {market.symbol: market for market in markets}
+        self.history = max(history, strategy.warmup or 0)
+        self.size, self.protection = terms.size_for(strategy), terms.protection_for(strategy)
+        self.last_seen: datetime | None = None
+
+    def on_bars(self, bars: Mapping[str, Bar], seen: Mapping[str, int], now: datetime, *, trade: bool = True) -> None:
+        """Take one instant's bars. `seen` tells how many rows of each market's columns have closed, this one included.
+
+        Raises BadInput for bars that run backwards; a forming bar is journalled and otherwise ignored.
+        """
+        closed = {}
+        for symbol, bar in bars.items():
+            if bar.end > now:
+                self.manager.repository.note("forming", symbol, now, bar=bar.start.isoformat())
+                continue
+            closed[symbol] = bar
+        if not closed:
+            return
+        start = max(bar.start for bar in closed.values())
+        if self.last_seen is not None and start <= self.last_seen:
+            raise BadInput("bar", start.isoformat(), f"does not follow the last one, {self.last_seen.isoformat()}")
+        self.last_seen = start
+        self.broker.trade_bars(closed)
+        for symbol, bar in closed.items():
+            if bar.traded:
+                self.manager.ledger.mark(symbol, bar.close)
+        if not trade:
+            return
+        for symbol, market in self.markets.items():
+            if symbol in closed and closed[symbol].traded:  # row 1: no signal on an untraded bar
+                for signal in self._signals(market, closed[symbol], seen[symbol]):
+                    self.manager.handle(signal)
+
+    def _signals(self, market: Market, bar: Bar, rows: int) -> list[Signal]:
+        """What the strategy wants at the close of a bar, exits first."""
+        answer = self.strategy.answer(market.columns.rows(max(0, rows - self.history), rows))
+        if len(answer) == 0:
+            return []
+        long_entry, long_exit = bool(answer.entries[-1]), bool(answer.exits[-1])
+        short_entry, short_exit = bool(answer.short_entries[-1]), bool(answer.short_exits[-1])
+        long_entry, short_entry = long_entry and not long_exit, short_entry and not short_exit  # row 15
+        if long_entry and short_entry:  # row 16
+            long_entry = short_entry = False
+        wanted = [
+            (long_exit, Action.EXIT, Direction.LONG),
+            (short_exit, Action.EXIT, Direction.SHORT),
+            (long_entry, Action.ENTRY, Direction.LONG),
+            (short_entry, Action.ENTRY, Direction.SHORT),
+        ]
+        levels = self._levels(float(answer.stop[-1]), float(answer.target[-1]), float(answer.trail[-1]))
+        size = self.size
+        if not np.isnan(answer.size[-1]):
+            size = SizeRequest(SizeRule.SHARES, Decimal(repr(float(answer.size[-1]))))
+        return [
+            Signal(
+                source=f"strategy:{self.name}",
+                key=f"{market.account}|{market.symbol}|{bar.start.isoformat()}|{action}|{direction}",
+                strategy=self.name,
+                account=market.account,
+                symbol=market.symbol,
+                action=action,
+                direction=direction,
+                bar_time=bar.start,
+                available_at=bar.end,
+                reference_price=bar.close,
+                factor=bar.factor,
+                size=size,
+                protection=levels if action is Action.ENTRY else Protection(),
+                data_fingerprint=market.fingerprint,
+            )
+            for flag, action, direction in wanted
+            if flag
+        ]
+
+    def _levels(self, stop: float, target: float, trail: float) -> Protection:
+        """The levels of an entry: the answer's own where it gives any, else the run's."""
+        own = {
+            name: percent_of_rate(rate_of_percent(value))
+            for name, value in (("stop", stop), ("target", target), ("trail", trail))
+            if not np.isnan(value)
+        }
+        return replace(self.protection, **own) if own else self.protection

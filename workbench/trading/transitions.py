@@ -1,0 +1,139 @@
+"""The life of an order: which event may happen in which state, and where it leads. The only place that says so."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from workbench.errors import IllegalTransition
+from workbench.model import OrderState as S
+
+
+class OrderEvent(StrEnum):
+    """What can happen to an order."""
+
+    DENY = "deny"
+    HOLD = "hold"
+    PASS = "pass"
+    AUTHORISE = "authorise"
+    UNSENT = "unsent"
+    LOSE = "lose"
+    ACKNOWLEDGE = "acknowledge"
+    REJECT = "reject"
+    FILL_PART = "fill_part"
+    FILL_ALL = "fill_all"
+    ASK_CANCEL = "ask_cancel"
+    ASK_MODIFY = "ask_modify"
+    CANCEL = "cancel"
+    MODIFY = "modify"
+    REFUSE_CHANGE = "refuse_change"
+    EXPIRE = "expire"
+    CONTRADICT = "contradict"
+
+
+E = OrderEvent
+
+TRANSITIONS: dict[tuple[S, E], S] = {
+    # what the risk chain, and a person where one is asked, says
+    (S.RECEIVED, E.DENY): S.DENIED,
+    (S.RECEIVED, E.HOLD): S.AWAITING_APPROVAL,
+    (S.RECEIVED, E.PASS): S.READY,
+    (S.AWAITING_APPROVAL, E.PASS): S.READY,
+    (S.AWAITING_APPROVAL, E.DENY): S.DENIED,
+    (S.AWAITING_APPROVAL, E.EXPIRE): S.EXPIRED,
+    # sending, once
+    (S.READY, E.AUTHORISE): S.SENDING,
+    (S.READY, E.CANCEL): S.CANCELLED,
+    (S.READY, E.EXPIRE): S.EXPIRED,
+    (S.SENDING, E.UNSENT): S.READY,  # only by the process that saw no byte leave
+    (S.SENDING, E.LOSE): S.UNKNOWN,
+    (S.SENDING, E.ACKNOWLEDGE): S.ACKED,
+    (S.SENDING, E.REJECT): S.REJECTED,
+    (S.SENDING, E.FILL_PART): S.PARTIAL,  # a fill may overtake its acknowledgement
+    (S.SENDING, E.FILL_ALL): S.FILLED,
+    # evidence about an order nobody knew the fate of
+    (S.UNKNOWN, E.ACKNOWLEDGE): S.ACKED,
+    (S.UNKNOWN, E.FILL_PART): S.PARTIAL,
+    (S.UNKNOWN, E.FILL_ALL): S.FILLED,
+    (S.UNKNOWN, E.CANCEL): S.CANCELLED,
+    (S.UNKNOWN, E.EXPIRE): S.EXPIRED,
+    (S.UNKNOWN, E.REJECT): S.REJECTED,  # refused, or proven absent by complete histories
+    # at the broker
+    (S.ACKED, E.ACKNOWLEDGE): S.ACKED,
+    (S.ACKED, E.FILL_PART): S.PARTIAL,
+    (S.ACKED, E.FILL_ALL): S.FILLED,
+    (S.ACKED, E.REJECT): S.REJECTED,  # some brokers take first and refuse later
+    (S.ACKED, E.ASK_CANCEL): S.CANCEL_PENDING,
+    (S.ACKED, E.ASK_MODIFY): S.MODIFY_PENDING,
+    (S.ACKED, E.CANCEL): S.CANCELLED,
+    (S.ACKED, E.MODIFY): S.ACKED,  # by the broker itself: a trail that moved
+    (S.ACKED, E.EXPIRE): S.EXPIRED,
+    (S.PARTIAL, E.ACKNOWLEDGE): S.PARTIAL,
+    (S.PARTIAL, E.FILL_PART): S.PARTIAL,
+    (S.PARTIAL, E.FILL_ALL): S.FILLED,
+    (S.PARTIAL, E.ASK_CANCEL): S.CANCEL_PENDING,
+    (S.PARTIAL, E.ASK_MODIFY): S.MODIFY_PENDING,
+    (S.PARTIAL, E.CANCEL): S.CANCELLED,
+    (S.PARTIAL, E.MODIFY): S.PARTIAL,
+    (S.PARTIAL, E.EXPIRE): S.EXPIRED,
+    # a change asked for; fills may still come first
+    (S.CANCEL_PENDING, E.CANCEL): S.CANCELLED,
+    (S.CANCEL_PENDING, E.FILL_PART): S.CANCEL_PENDING,
+    (S.CANCEL_PENDING, E.FILL_ALL): S.FILLED,
+    (S.CANCEL_PENDING, E.REFUSE_CHANGE): S.ACKED,
+    (S.CANCEL_PENDING, E.EXPIRE): S.EXPIRED,
+    (S.CANCEL_PENDING, E.LOSE): S.UNKNOWN,
+    (S.MODIFY_PENDING, E.MODIFY): S.ACKED,
+    (S.MODIFY_PENDING, E.FILL_PART): S.MODIFY_PENDING,
+    (S.MODIFY_PENDING, E.FILL_ALL): S.FILLED,
+    (S.MODIFY_PENDING, E.REFUSE_CHANGE): S.ACKED,
+    (S.MODIFY_PENDING, E.CANCEL): S.CANCELLED,
+    (S.MODIFY_PENDING, E.EXPIRE): S.EXPIRED,
+    (S.MODIFY_PENDING, E.LOSE): S.UNKNOWN,
+    # fills count even after the end; one that cannot be is for a person to look at
+    (S.CANCELLED, E.FILL_PART): S.CANCELLED,
+    (S.CANCELLED, E.FILL_ALL): S.FILLED,
+    (S.EXPIRED, E.FILL_PART): S.EXPIRED,
+    (S.EXPIRED, E.FILL_ALL): S.FILLED,
+    (S.REJECTED, E.FILL_PART): S.QUARANTINED,
+    (S.REJECTED, E.FILL_ALL): S.QUARANTINED,
+    (S.FILLED, E.FILL_PART): S.QUARANTINED,
+    (S.QUARANTINED, E.FILL_PART): S.QUARANTINED,
+    (S.QUARANTINED, E.FILL_ALL): S.QUARANTINED,
+    # evidence that cannot be, such as more filled than was asked for
+    **{
+        (state, E.CONTRADICT): S.QUARANTINED
+        for state in (
+            S.SENDING,
+            S.UNKNOWN,
+            S.ACKED,
+            S.PARTIAL,
+            S.CANCEL_PENDING,
+            S.MODIFY_PENDING,
+            S.CANCELLED,
+            S.EXPIRED,
+            S.REJECTED,
+            S.FILLED,
+            S.QUARANTINED,
+        )
+    },
+    # found at the broker, not ours
+    (S.EXTERNAL, E.FILL_PART): S.EXTERNAL,
+    (S.EXTERNAL, E.FILL_ALL): S.FILLED,
+    (S.EXTERNAL, E.CANCEL): S.CANCELLED,
+    (S.EXTERNAL, E.EXPIRE): S.EXPIRED,
+}
+
+FINAL = frozenset({S.DENIED, S.FILLED, S.CANCELLED, S.EXPIRED, S.REJECTED})
+"""States after which nothing more is expected."""
+
+WORKING = frozenset({S.READY, S.SENDING, S.ACKED, S.PARTIAL, S.CANCEL_PENDING, S.MODIFY_PENDING, S.UNKNOWN})
+"""States in which an order may still trade."""
+
+
+def following(state: S, event: E) -> S:
+    """The state an event leads to. Raises IllegalTransition naming both, and what would be allowed."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        allowed = ", ".join(sorted(e for s, e in TRANSITIONS if s is state)) or "nothing"
+        raise IllegalTransition(f"order in state {state}: event {event} is not allowed; allowed: {allowed}") from None
