@@ -131,11 +131,16 @@ def fills_of(run: Any) -> list[dict[str, str]]:
 
     return [
         {
-            "time": iso(f.time), "symbol": f.symbol, "side": str(f.side), "size": f"{f.size:.8f}", "price": f"{f.price:f}",
-            "fee": f"{f.fee:.8f}", "cause": f.cause,
+            "time": iso(f.time),
+            "symbol": f.symbol,
+            "side": str(f.side),
+            "size": f"{f.size:.8f}",
+            "price": f"{f.price:f}",
+            "fee": f"{f.fee:.8f}",
+            "cause": f.cause,
         }
         for f in run.fills
-    ]  # fmt: skip
+    ]
 
 
 def print_figures(metrics: dict[str, Any]) -> None:

@@ -13,12 +13,14 @@ def plugins(options: argparse.Namespace, bench: Workbench) -> int:
     """Every plugin (kind "plugin") and, for those loaded, each thing it provides."""
     rows: list[dict[str, Any]] = []
     for status in bench.plugins.statuses:
-        same = {"distribution": status.distribution, "version": status.version, "status": status.status}
-        rows.append({"name": status.name, "kind": "plugin", **same, "error": status.error, "plugin": status.name})
-        rows += [
-            {"name": r.name, "kind": r.kind, **same, "error": None, "plugin": status.name, "summary": r.summary}
-            for r in status.records
-        ]
+        same = {
+            "distribution": status.distribution,
+            "version": status.version,
+            "status": status.status,
+            "plugin": status.name,
+        }
+        rows.append({"name": status.name, "kind": "plugin", **same, "error": status.error, "summary": ""})
+        rows += [{"name": r.name, "kind": r.kind, **same, "error": None, "summary": r.summary} for r in status.records]
     if options.json:
         print_json(rows)
         return 0
@@ -26,10 +28,10 @@ def plugins(options: argparse.Namespace, bench: Workbench) -> int:
     table(
         ("name", "kind", "from", "status", "what it is"),
         [
-            (r["name"], r["kind"], f"{r['distribution']} {r['version']}", r["status"], r["error"] or r.get("summary", ""))
+            (r["name"], r["kind"], f"{r['distribution']} {r['version']}", r["status"], str(r["error"] or r["summary"]))
             for r in parts
         ],
-    )  # fmt: skip
+    )
     failed = [s.name for s in bench.plugins.statuses if s.status == "failed"]
     if failed:
         say(f"\n{len(failed)} failed to load: {', '.join(failed)}. The rest works.")

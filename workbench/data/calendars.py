@@ -65,7 +65,7 @@ class Calendar:
         return days * math.ceil(float(np.median(closes - opens)) / interval)
 
     def expected(self, first: int, last: int, interval: int) -> NDArray[np.int64] | None:
-        """Starts of the bars that should be there from `first` to `last`, inclusive; None for bars longer than a day."""
+        """Starts of the bars due from `first` to `last`, inclusive; None for bars longer than a day."""
         if interval > DAY_NS:
             return None
         if self._market is None:

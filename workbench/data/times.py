@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except Exception:
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise BadInput(
             "tz", name, "is no time zone", "give an IANA name, as in America/New_York or Asia/Kolkata"
         ) from None

@@ -212,8 +212,8 @@ def simulate(
                 if count == records.shape[0]:
                     records, causes = _grown(records, causes)
                 row = records[count]
-                row.id, row.col, row.idx, row.size = count, c, t, size
-                row.price, row.fees, row.side = price, fee, side
+                row["id"], row["col"], row["idx"], row["size"] = count, c, t, size
+                row["price"], row["fees"], row["side"] = price, fee, side
                 causes[count] = cause
                 count += 1
                 if phase == 1:

@@ -10,7 +10,7 @@ from workbench.model.numbers import Rounding, positive, to_grid
 
 PRICE_STEP = Decimal("1e-8")
 """The finest price there is: all prices are whole multiples of it, so that they compare as integers."""
-SIZE_STEP = Decimal("1e-8")
+SIZE_STEP = Decimal("1e-6")
 """The finest size of an instrument without a lot."""
 
 

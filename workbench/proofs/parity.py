@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from workbench.model import PRICE_STEP, Fill, OrderState, Side, from_ns, iso
 from workbench.ports import BarBroker, ProgressCallback, no_progress
 from workbench.research.backtest import Backtest
 from workbench.risk import RiskChain
 from workbench.trading import Replay, replay
 
-SIZE_TOLERANCE = 1e-9
-"""Sizes without a lot are cut to 1e-8 from float64 money and may differ by this share or by one such step."""
-EQUITY_TOLERANCE = 1e-9
+TOLERANCE = 1e-9
+"""Sizes and equity must agree to this share: whole lots are the same lots, and nothing else differs but float64."""
+FINE_LOTS, FINE_TOLERANCE = 1e7, 1e-6
+"""Where a size is over so many lots, float64 money cannot tell one lot from the next: this share is allowed instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParityProof:
     """What was compared. Fills must be the same one by one: symbol, bar, side, price as integer ticks, whole lots.
 
-    `history` tells how much past the strategy saw at each bar. Equity after each bar must agree to a billionth.
+    `history` tells how much past the strategy saw at each bar. Equity after each bar and sizes must agree to
+    `tolerance`.
     """
 
     passed: bool
@@ -32,6 +36,7 @@ class ParityProof:
     compared_trades: int
     history: str
     max_equity_difference: float
+    tolerance: float
     first_difference: dict[str, Any] | None
     reason: str = ""
 
@@ -58,29 +63,29 @@ def prove_parity(
     longest = max(h.bars for h in tape.histories)
     history = "all bars before" if longest <= window else f"the last {window} bars"
     expected, got = _expected(backtest), _got(run, backtest)
-    difference = _first_difference(expected, got)
-    gap = max(
-        (abs(a - b) / max(abs(a), 1.0) for a, b in zip(backtest.outcome.equity, run.equity, strict=True)), default=0.0
-    )
-    reason = ""
-    if difference is None and gap > EQUITY_TOLERANCE:
-        reason = f"the fills agree but equity differs by {gap:.2e}"
-    elif difference is not None:
+    tolerance = _tolerance(backtest)
+    difference = _first_difference(expected, got, tolerance)
+    ours = backtest.outcome.equity
+    gap = float(np.max(np.abs(ours - run.equity) / np.maximum(np.abs(ours), 1.0), initial=0.0))
+    if difference is not None:
         reason = f"at {difference['time']}: backtest {difference['backtest']}, order path {difference['order_path']}"
-    if not reason:
+    elif gap > tolerance:
+        reason = f"the fills agree but equity differs by {gap:.2e}"
+    else:
         reason = _books(run) or _pending(backtest, run)
-    shown = (
-        None
-        if difference is None and not reason
-        else difference or {"time": None, "backtest": None, "order_path": reason}
+    proof = ParityProof(
+        passed=not reason,
+        symbols=tape.symbols,
+        bars=run.bars,
+        compared_fills=min(len(expected), len(got)),
+        compared_trades=len(backtest.trade_list),
+        history=history,
+        max_equity_difference=gap,
+        tolerance=tolerance,
+        first_difference=difference,
+        reason=reason,
     )
-    return (
-        ParityProof(
-            not reason, tape.symbols, run.bars, min(len(expected), len(got)), len(backtest.trade_list), history, float(gap),
-            shown, reason,
-        ),
-        run,
-    )  # fmt: skip
+    return proof, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +98,28 @@ class _Leg:
     price: int
     size: float
 
-    def same(self, other: _Leg, step: float) -> bool:
+    def same(self, other: _Leg, tolerance: float) -> bool:
         return (self.time, self.symbol, self.side, self.price) == (
-            other.time, other.symbol, other.side, other.price,
-        ) and abs(self.size - other.size) <= max(SIZE_TOLERANCE * abs(other.size), step)  # fmt: skip
+            other.time,
+            other.symbol,
+            other.side,
+            other.price,
+        ) and abs(self.size - other.size) <= tolerance * abs(other.size)
 
     def __str__(self) -> str:
         return f"{self.side} {self.size:.8f} {self.symbol} at {Decimal(self.price) * PRICE_STEP:f}"
 
 
-def _expected(backtest: Backtest) -> list[tuple[_Leg, float]]:
+def _expected(backtest: Backtest) -> list[_Leg]:
     tape, outcome = backtest.tape, backtest.outcome
     legs = []
     for row in outcome.orders:
         column = int(row["col"])
-        raw_step = 0.0 if tape.histories[column].instrument.lot is not None else 1.5e-8
-        step = raw_step / float(tape.factor[row["idx"], column])
         leg = _Leg(
             iso(from_ns(int(tape.times[row["idx"]]))), tape.symbols[column], "sell" if row["side"] else "buy",
             round(float(row["price"]) * 1e8), float(row["size"]),
         )  # fmt: skip
-        legs.append((leg, step))
+        legs.append(leg)
     return legs
 
 
@@ -127,16 +133,26 @@ def _got(run: Replay, backtest: Backtest) -> list[_Leg]:
     ]
 
 
-def _first_difference(expected: list[tuple[_Leg, float]], got: list[_Leg]) -> dict[str, Any] | None:
-    for (leg, step), other in zip(expected, got, strict=False):
-        if not leg.same(other, step):
+def _first_difference(expected: list[_Leg], got: list[_Leg], tolerance: float) -> dict[str, Any] | None:
+    for leg, other in zip(expected, got, strict=False):
+        if not leg.same(other, tolerance):
             return {"time": min(leg.time, other.time), "backtest": str(leg), "order_path": str(other)}
     if len(expected) > len(got):
-        leg = expected[len(got)][0]
+        leg = expected[len(got)]
         return {"time": leg.time, "backtest": str(leg), "order_path": "nothing"}
     if len(got) > len(expected):
         return {"time": got[len(expected)].time, "backtest": "nothing", "order_path": str(got[len(expected)])}
     return None
+
+
+def _tolerance(backtest: Backtest) -> float:
+    """How far sizes may be apart: wider only where lots are finer than float64 money."""
+    tape = backtest.tape
+    lots = [
+        float(row["size"]) * tape.factor[row["idx"], row["col"]] / tape.lot[row["col"]]
+        for row in backtest.outcome.orders
+    ]
+    return FINE_TOLERANCE if max(lots, default=0.0) > FINE_LOTS else TOLERANCE
 
 
 def _books(run: Replay) -> str:

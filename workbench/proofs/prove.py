@@ -56,22 +56,25 @@ class Proofs:
         }
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         rows = [("no look-ahead", p.symbol, p.passed, p.reason or p.coverage) for p in self.lookahead]
         rows += [
             ("warm-up", p.symbol, p.passed, p.reason or f"{p.bars_needed} bars needed, {p.declared or 'none'} declared")
             for p in self.warmup
         ]
-        parity = f"{self.parity.compared_fills} fills and {self.parity.compared_trades} trades compared, {self.parity.history} known"
-        rows.append(("parity", ", ".join(self.parity.symbols), self.parity.passed, self.parity.reason or parity))
-        from html import escape
-
+        parity = self.parity
+        told = f"{parity.compared_fills} fills, {parity.compared_trades} trades the same; {parity.history} known"
+        rows.append(("parity", ", ".join(parity.symbols), parity.passed, parity.reason or told))
+        left = "style='text-align:left'"
         cells = "".join(
-            f"<tr><td style='text-align:left'>{what}</td><td style='text-align:left'>{escape(symbol)}</td>"
+            f"<tr><td {left}>{what}</td><td {left}>{escape(symbol)}</td>"
             f"<td style='color:{'#0f9d76' if ok else '#d64545'}'><b>{'passed' if ok else 'failed'}</b></td>"
-            f"<td style='text-align:left'>{escape(why)}</td></tr>"
+            f"<td {left}>{escape(why)}</td></tr>"
             for what, symbol, ok, why in rows
         )
-        return f"<div style='font:14px system-ui,sans-serif'><b>Proofs of {escape(self.strategy)}</b><table>{cells}</table></div>"
+        title = f"<b>Proofs of {escape(self.strategy)}</b>"
+        return f"<div style='font:14px system-ui,sans-serif'>{title}<table>{cells}</table></div>"
 
 
 def prove(

@@ -77,7 +77,7 @@ class Backtest:
         notes = [f"{h.symbol}: {note}" for h in self.tape.histories for note in h.notes]
         for history in self.tape.histories:
             if history.instrument.lot is None:
-                notes.append(f"{history.symbol}: no lot given, sizes are cut to 1e-8")
+                notes.append(f"{history.symbol}: no lot given, sizes are cut to 1e-6")
             if history.report.warnings:
                 notes.append(f"{history.symbol}: {history.report.summary()}")
         return [*FILL_NOTES, *notes]

@@ -55,11 +55,13 @@ def price_figure(result: Backtest, symbol: str, x_range: Any = None) -> Any:
         _milliseconds(history.times[rows]), history.close[rows], color=MUTED, line_width=1.2, legend_label="close"
     )
     trades = [t for t in result.trade_list if t.symbol == symbol]
+    entered = [(t.entry_idx, t.entry_price, t) for t in trades]
+    left = [(t.exit_idx, t.exit_price, t) for t in trades if t.exit_idx is not None]
     for label, marker, color, points in (
-        ("long entry", "triangle", GAIN, [(t.entry_idx, t.entry_price, t) for t in trades if t.direction == "long"]),
-        ("short entry", "inverted_triangle", LOSS, [(t.entry_idx, t.entry_price, t) for t in trades if t.direction == "short"]),
-        ("exit", "x", INK, [(t.exit_idx, t.exit_price, t) for t in trades if t.exit_idx is not None]),
-    ):  # fmt: skip
+        ("long entry", "triangle", GAIN, [p for p in entered if p[2].direction == "long"]),
+        ("short entry", "inverted_triangle", LOSS, [p for p in entered if p[2].direction == "short"]),
+        ("exit", "x", INK, left),
+    ):
         if points:
             figure.scatter(
                 "x", "y", size=8, marker=marker, color=color, legend_label=label, name="trades",
@@ -73,11 +75,17 @@ def price_figure(result: Backtest, symbol: str, x_range: Any = None) -> Any:
             )  # fmt: skip
     figure.add_tools(
         HoverTool(
-            tooltips=[("", "@what"), ("at", "@x{%F %H:%M}"), ("price", "@y{0,0.00##}"), ("size", "@size{0,0.##}"), ("P&L", "@pnl{0,0.00}")],
+            tooltips=[
+                ("", "@what"),
+                ("at", "@x{%F %H:%M}"),
+                ("price", "@y{0,0.00##}"),
+                ("size", "@size{0,0.##}"),
+                ("P&L", "@pnl{0,0.00}"),
+            ],
             formatters={"@x": "datetime"},
             renderers=[r for r in figure.renderers if r.name == "trades"],
         )
-    )  # fmt: skip
+    )
     _legend(figure)
     return figure
 

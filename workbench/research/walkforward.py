@@ -195,7 +195,8 @@ class WalkForward:
         return walkforward_summary(self)
 
     def __repr__(self) -> str:
-        return f"<WalkForward of {self.name}: {len(self.windows)} windows, stitched return {self.metrics['total_return']:+.2%}>"
+        total = self.metrics["total_return"]
+        return f"<WalkForward of {self.name}: {len(self.windows)} windows, stitched return {total:+.2%}>"
 
     def _time(self, row: int) -> str:
         return iso(from_ns(int(self.tape.times[row])))
@@ -293,7 +294,7 @@ def _padded(answer: Columns, length: int) -> Columns:
 
 
 def _stitch(tape: Tape, chosen: Sequence[Strategy], terms: Terms, windows: Sequence[Window]) -> list[Columns]:
-    """Answers over whole histories, each test window by its own winner; at a window's end whatever is held is closed."""
+    """Answers over whole histories, each test window by its own winner; what is held at its end is closed."""
     stitched = []
     for c, history in enumerate(tape.histories):
         bars = Bars(**history.columns)

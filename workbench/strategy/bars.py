@@ -23,7 +23,7 @@ class Bars:
 
     `times` are the bars' starts, int64 nanoseconds UTC; prices are as the run's data gives them (the sample's are
     adjusted for splits and dividends); `volume` is NaN where unknown. Indicators are worked out once for each
-    (indicator, inputs, parameters) and shared by all who ask: a sweep of thousands of parameter sets computes each once.
+    (indicator, inputs, parameters) and shared by all who ask: a sweep of thousands of sets computes each once.
     """
 
     def __init__(
