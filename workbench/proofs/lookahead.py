@@ -13,6 +13,9 @@ from workbench.model import from_ns, iso
 from workbench.ports import ProgressCallback, no_progress
 from workbench.strategy import Bars, Columns, Strategy
 
+MOST_SIGNALS = 20_000
+"""So many bars with a signal are cut after; a strategy that signals at nearly every bar of a long history has more."""
+
 
 @dataclass(frozen=True, slots=True)
 class LookaheadProof:
@@ -98,14 +101,11 @@ def _cuts(whole: Columns, count: int, every_up_to: int, seed: int) -> tuple[NDAr
     if count <= every_up_to:
         return np.arange(count), f"after every one of {count} bars"
     flagged = np.flatnonzero(whole.any())
-    # the bar before a signal too: a leak often shows one bar early
-    flagged = np.unique(np.concatenate([flagged, np.maximum(flagged - 1, 0)]))
     generator = np.random.default_rng(seed)
-    if len(flagged) > every_up_to:
-        flagged = np.sort(generator.choice(flagged, every_up_to, replace=False))
-        told = f"{every_up_to} random bars of those with a signal or before one"
-    else:
-        told = f"all {len(flagged)} bars with a signal or before one"
+    told = f"all {len(flagged)} bars with a signal"
+    if len(flagged) > MOST_SIGNALS:
+        told = f"{MOST_SIGNALS} random ones of {len(flagged)} bars with a signal"
+        flagged = np.sort(generator.choice(flagged, MOST_SIGNALS, replace=False))
     others = generator.choice(count, every_up_to, replace=False)
     cuts = np.unique(np.concatenate([flagged, others]))
     return cuts, f"after {told} and {every_up_to} random bars (seed {seed}), {len(cuts) / count:.1%} of {count} bars"

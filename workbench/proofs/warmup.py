@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from workbench.errors import StrategyFault
 from workbench.model import from_ns, iso
 from workbench.ports import ProgressCallback, no_progress
-from workbench.strategy import Bars, Columns, Strategy
+from workbench.strategy import Bars, Strategy
 
 TOLERANCE = 1e-6
 """Sizes and levels count as settled within this share; entries and exits must be the same."""
-ENDS = 200
-"""At most so many bars are looked at for each length."""
+STARTS = 1_000
+"""At most so many beginnings of history are tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmupProof:
-    """What was measured. `bars_needed` is the shortest length from which on every answer was settled.
+    """What was measured. `bars_needed` is the shortest history from which on every answer was settled.
 
-    For each length the strategy answers on windows of so many bars; the last row must equal the answer on all bars
-    up to there. `declared` is the strategy's own figure; it must not be below `bars_needed`. Lengths go up to half the
-    history, so that every window is compared with one at least twice as long.
+    The strategy answers on the history without its first bars, again and again with other beginnings (`starts`); every
+    row is compared with the answer on the whole. `bars_needed` is one more than the longest history at whose end a row
+    still differed; `last_difference` shows that row. It must not reach `limit`: half the history, or three quarters
+    where the strategy declares more. `declared` is the strategy's own figure and must not be below `bars_needed`.
+    `signals` counts the rows with a signal that agreed afterwards.
     """
 
     passed: bool
@@ -33,96 +35,75 @@ class WarmupProof:
     bars: int
     bars_needed: int | None
     declared: int | None
-    ends: int
-    lengths: tuple[int, ...]
-    first_difference: dict[str, Any] | None
+    limit: int
+    starts: int
+    signals: int
+    last_difference: dict[str, Any] | None
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The proof as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"lengths": list(self.lengths)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 def prove_warmup(
     strategy: Strategy, bars: Bars, *, seed: int = 0, progress: ProgressCallback = no_progress
 ) -> WarmupProof:
-    """Measure the warm-up on bars in the second half: those with a signal, their neighbours, and random ones."""
+    """Measure the warm-up of a strategy on bars.
+
+    Fails where the answer never settles, where the strategy declares less than it needs, and where the history is too
+    short or too quiet to tell.
+    """
     count, declared = len(bars), strategy.warmup
-    longest = count // 2
-    if longest < 2:
-        return WarmupProof(False, bars.symbol, count, None, declared, 0, (), None, "needs at least 4 bars")
+    limit = count // 2 if declared is None or declared <= count // 2 else min(declared, count * 3 // 4)
+    starts = _starts(count - limit - count // 8, seed)
+    if not len(starts):
+        return WarmupProof(False, bars.symbol, count, None, declared, limit, 0, 0, None, "needs at least 8 bars")
     whole = strategy.answer(bars)
-    ends = _ends(whole, longest, count, seed)
-    lengths = _lengths(longest, declared)
-    tries = 0
-
-    def difference(length: int) -> tuple[int, str] | None:
-        """The first end at which a window of so many bars answers otherwise than all bars do."""
-        nonlocal tries
-        tries += 1
-        progress("warm-up", tries, max(tries + 1, len(lengths)))
-        for end in ends:
-            first = int(end) + 1 - length
-            try:
-                answer = strategy.answer(bars.rows(first, int(end) + 1))
-            except StrategyFault:
-                return int(end), "raised an error"
-            found = answer.rows(length - 1, length).first_difference(whole.rows(int(end), int(end) + 1), TOLERANCE)
-            if found is not None:
-                return int(end), found[1]
-        return None
-
-    # From the longest length down by a fifth each time, to the first that differs; then halved to the exact bar.
-    needed: int | None = None
-    unsettled: dict[str, Any] | None = None
-    failed = 0
-    for length in reversed(lengths):
-        found = difference(length)
-        if found is not None:
-            failed, unsettled = length, _told(bars, length, found)
-            break
-        needed = length
-    while needed is not None and needed - failed > 1:
-        middle = (failed + needed) // 2
-        found = difference(middle)
-        if found is None:
-            needed = middle
-        else:
-            failed, unsettled = middle, _told(bars, middle, found)
-    progress("warm-up", 1, 1)
+    flagged = whole.any()
+    needed, told = 1, None
+    for done, start in enumerate(starts):
+        if done % 32 == 0:
+            progress("warm-up", done, len(starts))
+        try:
+            answer = strategy.answer(bars.rows(start, count))
+        except StrategyFault as fault:
+            reason = f"{fault}, without the first {start} bars"
+            return WarmupProof(False, bars.symbol, count, None, declared, limit, len(starts), 0, None, reason)
+        for field, mask in answer.differing(whole.rows(start, count), TOLERANCE).items():
+            row = len(mask) - 1 - int(mask[::-1].argmax())
+            if row + 2 > needed:
+                needed = row + 2
+                told = {"bars_of_past": row + 1, "time": iso(from_ns(int(bars.times[start + row]))), "field": field}
+    progress("warm-up", len(starts), len(starts))
+    signals = int(flagged[int(starts[0]) + needed - 1 :].sum())
     reason = ""
-    if needed is None:
+    if needed > limit and told is not None:
         reason = (
-            f"{unsettled and unsettled['field']} still changes with {longest} bars of past "
-            f"(at {unsettled and unsettled['time']}): it never settles, or needs a history longer than {count} bars"
+            f"{told['field']} still changes with {told['bars_of_past']} bars of past (at {told['time']}): it never "
+            f"settles, or needs a history longer than {count} bars"
         )
     elif declared is not None and declared < needed:
         reason = f"declares a warm-up of {declared} bars and needs {needed}"
-    return WarmupProof(not reason, bars.symbol, count, needed, declared, len(ends), tuple(lengths), unsettled, reason)
+    elif signals == 0:
+        reason = f"no signal to measure by: there is none late enough in {count} bars; give a longer history"
+    return WarmupProof(
+        passed=not reason,
+        symbol=bars.symbol,
+        bars=count,
+        bars_needed=None if needed > limit or signals == 0 else needed,
+        declared=declared,
+        limit=limit,
+        starts=len(starts),
+        signals=signals,
+        last_difference=told,
+        reason=reason,
+    )
 
 
-def _told(bars: Bars, length: int, found: tuple[int, str]) -> dict[str, Any]:
-    end, field = found
-    return {"length": length, "time": iso(from_ns(int(bars.times[end]))), "field": field}
-
-
-def _ends(whole: Columns, longest: int, count: int, seed: int) -> NDArray[np.int64]:
-    generator = np.random.default_rng(seed)
-    flagged = np.flatnonzero(whole.any())
-    near = np.unique(np.concatenate([flagged - 1, flagged, flagged + 1]))
-    near = near[(near >= longest) & (near < count)]
-    if len(near) > ENDS:
-        near = generator.choice(near, ENDS, replace=False)
-    others = generator.integers(longest, count, min(ENDS, count - longest) // 2)
-    return np.unique(np.concatenate([near, others, [count - 1]]))
-
-
-def _lengths(longest: int, declared: int | None) -> list[int]:
-    """Lengths tried: 1 and 2, then a quarter more each time; the declared one is among them."""
-    lengths, value = {longest}, 1.0
-    while value < longest:
-        lengths.add(int(value))
-        value = max(value + 1, value * 1.25)
-    if declared is not None and 1 <= declared <= longest:
-        lengths.add(declared)
-    return sorted(lengths)
+def _starts(last: int, seed: int) -> NDArray[np.int64]:
+    """Beginnings tried, from 1 to `last`: all of them, or so many at random."""
+    if last <= STARTS:
+        return np.arange(1, last + 1)
+    drawn = np.random.default_rng(seed).choice(np.arange(2, last), STARTS - 2, replace=False)
+    return np.sort(np.concatenate([[1, last], drawn]))

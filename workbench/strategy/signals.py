@@ -62,27 +62,27 @@ class Columns:
         """Where any flag is set."""
         return self.entries | self.exits | self.short_entries | self.short_exits
 
-    def first_difference(self, other: Columns, tolerance: float = 0.0) -> tuple[int, str] | None:
-        """The first row at which two answers of one length differ, and in what; None where they agree.
+    def differing(self, other: Columns, tolerance: float = 0.0) -> dict[str, NDArray[np.bool_]]:
+        """Where two answers of one length differ, field by field; only fields that differ are named.
 
         Numbers are compared, to a relative tolerance, at rows where an entry of either side is flagged: elsewhere
         nobody reads them.
         """
-        found: list[tuple[int, str]] = []
-        for name in FLAGS:
-            different = getattr(self, name) != getattr(other, name)
-            if different.any():
-                found.append((int(different.argmax()), name))
+        found = {name: getattr(self, name) != getattr(other, name) for name in FLAGS}
         read = self.entries | self.short_entries
-        for name in NUMBERS:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
-            if tolerance:
-                same |= np.abs(mine - theirs) <= tolerance * np.abs(theirs)
-            different = read & ~same
-            if different.any():
-                found.append((int(different.argmax()), name))
-        return min(found) if found else None
+        if read.any():
+            for name in NUMBERS:
+                mine, theirs = getattr(self, name), getattr(other, name)
+                same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
+                if tolerance:
+                    same |= np.abs(mine - theirs) <= tolerance * np.abs(theirs)
+                found[name] = read & ~same
+        return {name: mask for name, mask in found.items() if mask.any()}
+
+    def first_difference(self, other: Columns, tolerance: float = 0.0) -> tuple[int, str] | None:
+        """The first row at which two answers of one length differ, and in what; None where they agree."""
+        found = self.differing(other, tolerance)
+        return min(((int(mask.argmax()), name) for name, mask in found.items()), default=None)
 
 
 def _flags(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.bool_]:

@@ -29,6 +29,7 @@ class Strategy(ABC):
     trail: ClassVar[float | None] = None
 
     params: Mapping[str, Any]
+    _declared: ClassVar[dict[str, Param[Any]]]
 
     def __init__(self, **values: Any) -> None:
         declared = self.declared()
@@ -61,6 +62,8 @@ class Strategy(ABC):
     @classmethod
     def declared(cls) -> dict[str, Param[Any]]:
         """The parameters declared by the class and its bases, in the order written."""
+        if "_declared" in vars(cls):
+            return dict(vars(cls)["_declared"])
         found: dict[str, Param[Any]] = {}
         for base in reversed(cls.__mro__):
             for name, value in vars(base).items():
@@ -68,7 +71,8 @@ class Strategy(ABC):
                     found[name] = value
                 else:
                     found.pop(name, None)
-        return found
+        cls._declared = found  # classes do not change once they are used; a sweep asks thousands of times
+        return dict(found)
 
     def replace(self, **values: Any) -> Self:
         """The same strategy with some parameters changed."""

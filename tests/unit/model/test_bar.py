@@ -45,13 +45,13 @@ def test_a_sound_bar_is_taken_and_frozen() -> None:
     "value", [D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity"), D(0), D(-1), 10.0, 10, True, "10", None]
 )
 def test_a_price_or_factor_that_is_no_positive_decimal_is_refused_by_name(field: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^X {field} "):
+    with pytest.raises(BadInput, match=rf"^X {field} "):
         bar(**{field: value})
 
 
 @pytest.mark.parametrize("volume", [D("NaN"), D("sNaN"), D("Infinity"), D(-1), 100.0, 100, True, "100"])
 def test_a_volume_that_is_no_decimal_or_below_zero_is_refused_by_name(volume: Any) -> None:
-    with pytest.raises(BadInput, match="^X volume "):
+    with pytest.raises(BadInput, match=r"^X volume "):
         bar(volume=volume)
 
 
@@ -67,7 +67,7 @@ def test_open_and_close_outside_low_and_high_are_refused(a: Decimal, b: Decimal,
     if sound:
         assert bar(open=a, high=b, low=c, close=d).high == b
     else:
-        with pytest.raises(BadInput, match="bar of X .*open and close must lie between low and high"):
+        with pytest.raises(BadInput, match=r"bar of X .*open and close must lie between low and high"):
             bar(open=a, high=b, low=c, close=d)
 
 
@@ -81,20 +81,20 @@ def test_a_bar_whose_prices_are_in_order_is_taken(a: Decimal, b: Decimal) -> Non
 
 @pytest.mark.parametrize("field", ["start", "end"])
 def test_a_time_without_a_zone_is_refused_by_name(field: str) -> None:
-    with pytest.raises(BadInput, match=f"bar {field} .*has no time zone"):
-        bar(**{field: datetime(2024, 1, 2, 12)})
+    with pytest.raises(BadInput, match=rf"bar {field} .*has no time zone"):
+        bar(**{field: datetime(2024, 1, 2, 12)})  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("field", ["start", "end"])
 @pytest.mark.parametrize("value", ["2024-01-02", 1704153600, None, START.date()])
 def test_a_time_that_is_no_datetime_is_refused_by_name(field: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"bar {field} "):
+    with pytest.raises(BadInput, match=rf"bar {field} "):
         bar(**{field: value})
 
 
 @pytest.mark.parametrize("length", [timedelta(0), timedelta(seconds=-1)])
 def test_an_end_at_or_before_the_start_is_refused(length: timedelta) -> None:
-    with pytest.raises(BadInput, match="bar end .*must be after its start"):
+    with pytest.raises(BadInput, match=r"bar end .*must be after its start"):
         bar(end=START + length)
 
 
@@ -104,7 +104,7 @@ def test_start_and_end_are_compared_as_instants_whatever_their_zones() -> None:
     start = datetime(2024, 10, 27, 2, 45, tzinfo=berlin, fold=0)
     end = datetime(2024, 10, 27, 2, 15, tzinfo=berlin, fold=1)
     assert bar(start=start, end=end).traded
-    with pytest.raises(BadInput, match="bar end"):
+    with pytest.raises(BadInput, match=r"bar end"):
         bar(start=START, end=START.astimezone(timezone(timedelta(hours=5))))
 
 

@@ -19,7 +19,7 @@ PRICES = st.decimals(min_value=D("0.00000001"), max_value=10**9, places=10)
 
 @pytest.mark.parametrize("symbol", ["", " ", "A B", "A,B", "A\tB", "A\n", "A\u00a0B"])
 def test_a_symbol_that_is_empty_or_holds_spaces_or_commas_is_refused(symbol: str) -> None:
-    with pytest.raises(BadInput, match="symbol .*must not be empty or hold spaces or commas"):
+    with pytest.raises(BadInput, match=r"symbol .*must not be empty or hold spaces or commas"):
         Instrument(symbol)
 
 
@@ -31,18 +31,18 @@ def test_symbols_as_exchanges_write_them_are_taken(symbol: str) -> None:
 @pytest.mark.parametrize("grid", ["tick", "lot"])
 @pytest.mark.parametrize("value", BAD)
 def test_a_grid_that_is_no_positive_decimal_is_refused_by_name(grid: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^{grid} "):
+    with pytest.raises(BadInput, match=rf"^{grid} "):
         Instrument("X", **{grid: value})
 
 
 @pytest.mark.parametrize("tick", ["1e-9", "0.015000001", "1.000000005"])
 def test_a_tick_finer_than_the_price_step_is_refused(tick: str) -> None:
-    with pytest.raises(BadInput, match="tick .*whole multiple of 1E-8"):
+    with pytest.raises(BadInput, match=r"tick .*whole multiple of 1E-8"):
         Instrument("X", tick=D(tick))
 
 
 def test_adjusted_prices_have_no_tick() -> None:
-    with pytest.raises(BadInput, match="tick .*adjusted prices.*leave it out"):
+    with pytest.raises(BadInput, match=r"tick .*adjusted prices.*leave it out"):
         Instrument("X", tick=D("0.01"), adjusted=True)
     assert Instrument("X", lot=D(1), adjusted=True).price_step == PRICE_STEP
 

@@ -57,7 +57,7 @@ def test_a_new_order_is_received_with_an_id_of_its_own_and_frozen() -> None:
 @pytest.mark.parametrize(("field", "name"), [("size", "order size"), ("filled", "filled size")])
 @pytest.mark.parametrize("value", NOT_A_SIZE)
 def test_a_size_that_is_no_decimal_from_zero_up_is_refused_by_name(field: str, name: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^{name} "):
+    with pytest.raises(BadInput, match=rf"^{name} "):
         order(**{field: value})
 
 
@@ -70,7 +70,7 @@ def test_more_filled_than_ordered_is_refused() -> None:
 def test_a_size_of_zero_is_for_denied_orders_alone() -> None:
     assert order(size=D(0), state=OrderState.DENIED).size == 0
     for state in (OrderState.READY, OrderState.SENDING, OrderState.ACKED):
-        with pytest.raises(BadInput, match="order size"):
+        with pytest.raises(BadInput, match=r"order size"):
             order(size=D(0), state=state)
 
 
@@ -80,26 +80,26 @@ def test_what_remains_is_exact_for_sizes_of_many_digits() -> None:
 
 
 def test_a_time_of_making_without_a_zone_is_refused_by_name() -> None:
-    with pytest.raises(BadInput, match="created_at .*has no time zone"):
-        order(created_at=datetime(2024, 1, 2))
+    with pytest.raises(BadInput, match=r"created_at .*has no time zone"):
+        order(created_at=datetime(2024, 1, 2))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OrderType if kind is not OrderType.MARKET])
 def test_a_protective_order_needs_a_level(kind: OrderType) -> None:
     assert order(type=kind, level=D(9)).level == 9
-    with pytest.raises(BadInput, match=f"a {kind.value} order has a level"):
+    with pytest.raises(BadInput, match=rf"a {kind.value} order has a level"):
         order(type=kind)
 
 
 @pytest.mark.parametrize("level", [D(9), D(0)])
 def test_a_market_order_takes_no_level_and_says_so(level: Decimal) -> None:
-    with pytest.raises(BadInput, match="a market order has no level"):
+    with pytest.raises(BadInput, match=r"a market order has no level"):
         order(level=level)
 
 
 @pytest.mark.parametrize("level", [D("NaN"), D("Infinity"), D(0), D(-1), 9.0, 9, True, "9"])
 def test_a_level_that_is_no_positive_decimal_is_refused_by_name(level: Any) -> None:
-    with pytest.raises(BadInput, match="^order level "):
+    with pytest.raises(BadInput, match=r"^order level "):
         order(type=OrderType.STOP, level=level)
 
 
@@ -110,23 +110,23 @@ def test_an_opening_order_says_which_way_and_a_reducing_one_opens_nothing() -> N
     assert (Side.BUY.sign, Side.SELL.sign) == (1, -1)
 
 
-# ---- fills ------------------------------------------------------------------------------------------------------------
+# ---- fills -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", ["size", "price"])
 @pytest.mark.parametrize("value", [*NOT_A_SIZE, D(0)])
 def test_a_fills_size_or_price_that_is_no_positive_decimal_is_refused_by_name(field: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^fill {field} "):
+    with pytest.raises(BadInput, match=rf"^fill {field} "):
         fill(**{field: value})
 
 
 @pytest.mark.parametrize("value", NOT_A_SIZE)
 def test_a_fee_that_is_no_decimal_from_zero_up_is_refused_by_name(value: Any) -> None:
-    with pytest.raises(BadInput, match="^fill fee "):
+    with pytest.raises(BadInput, match=r"^fill fee "):
         fill(fee=value)
     assert fill(fee=D(0)).fee == 0
 
 
 def test_a_fill_without_a_time_zone_is_refused_by_name() -> None:
-    with pytest.raises(BadInput, match="fill time .*has no time zone"):
-        fill(time=datetime(2024, 1, 2))
+    with pytest.raises(BadInput, match=r"fill time .*has no time zone"):
+        fill(time=datetime(2024, 1, 2))  # noqa: DTZ001

@@ -116,7 +116,7 @@ def test_a_size_or_gain_that_is_no_finite_decimal_is_refused_by_name(field: str,
 
 @pytest.mark.parametrize("value", [D("NaN"), D("Infinity"), D(-1), 1.0, 1, True, "1", None])
 def test_an_entry_price_that_is_no_decimal_from_zero_up_is_refused_by_name(value: Any) -> None:
-    with pytest.raises(BadInput, match="^entry price "):
+    with pytest.raises(BadInput, match=r"^entry price "):
         Position("a", "s", "X", size=D(1), entry_price=value)
 
 

@@ -43,25 +43,25 @@ def test_a_sound_signal_has_an_id_of_its_own_and_is_frozen() -> None:
 @pytest.mark.parametrize("field", ["source", "key", "strategy", "account", "symbol"])
 @pytest.mark.parametrize("value", ["", None])
 def test_an_empty_name_is_refused_by_name(field: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"signal {field} .*must not be empty"):
+    with pytest.raises(BadInput, match=rf"signal {field} .*must not be empty"):
         signal(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["reference_price", "factor"])
 @pytest.mark.parametrize("value", NOT_POSITIVE)
 def test_a_price_or_factor_that_is_no_positive_decimal_is_refused(field: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^{field} "):
+    with pytest.raises(BadInput, match=rf"^{field} "):
         signal(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["bar_time", "available_at"])
 def test_a_time_without_a_zone_is_refused_by_name(field: str) -> None:
-    with pytest.raises(BadInput, match=f"{field} .*has no time zone"):
-        signal(**{field: datetime(2024, 1, 2)})
+    with pytest.raises(BadInput, match=rf"{field} .*has no time zone"):
+        signal(**{field: datetime(2024, 1, 2)})  # noqa: DTZ001
 
 
 def test_a_signal_known_before_its_bar_is_refused() -> None:
-    with pytest.raises(BadInput, match="available_at .*before the bar it belongs to"):
+    with pytest.raises(BadInput, match=r"available_at .*before the bar it belongs to"):
         signal(available_at=START - timedelta(microseconds=1))
     assert signal(available_at=START).available_at == START
 
@@ -72,19 +72,19 @@ def test_directions_have_signs_and_opposites() -> None:
     assert Direction.SHORT.opposite is Direction.LONG
 
 
-# ---- protection -------------------------------------------------------------------------------------------------------
+# ---- protection ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["stop", "target", "trail"])
 @pytest.mark.parametrize("value", NOT_POSITIVE)
 def test_a_level_that_is_no_positive_decimal_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"^{name} "):
+    with pytest.raises(BadInput, match=rf"^{name} "):
         Protection(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["stop", "trail"])
 def test_a_stop_or_trail_of_the_whole_price_is_refused_and_just_below_is_taken(name: str) -> None:
-    with pytest.raises(BadInput, match=f"{name} .*below 100 percent"):
+    with pytest.raises(BadInput, match=rf"{name} .*below 100 percent"):
         Protection(**{name: D(100)})
     assert Protection(**{name: D("99.999")}).any
 
@@ -98,7 +98,7 @@ def test_no_level_at_all_protects_nothing() -> None:
     assert Protection(target=D(1)).any
 
 
-# ---- size requests ----------------------------------------------------------------------------------------------------
+# ---- size requests ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_text_that_is_no_size_rule_is_refused_with_the_rules_there_are(text: str
     ],
 )
 def test_an_amount_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="size"):
+    with pytest.raises(BadInput, match=r"size"):
         SizeRequest.parse(text)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in SizeRule if rule is not SizeRule.ALL])
 @pytest.mark.parametrize("value", NOT_POSITIVE)
 def test_an_amount_that_is_no_positive_decimal_is_refused(rule: SizeRule, value: Any) -> None:
-    with pytest.raises(BadInput, match=f"size {rule.value}"):
+    with pytest.raises(BadInput, match=rf"size {rule.value}"):
         SizeRequest(rule, value)
 
 

@@ -1,0 +1,202 @@
+"""The contract for scripts: commands, keys and exit codes, on data of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Done
+
+Shell = Callable[..., Done]
+
+
+def test_backtest_has_every_key_and_hand_worked_numbers(shell: Shell, tmp_path: Path) -> None:
+    rows = [
+        "time,open,high,low,close",
+        *(f"2024-01-{d:02}T00:00:00Z,{p},{p},{p},{p}" for d, p in enumerate((10, 10, 20, 30), 1)),
+    ]
+    (tmp_path / "steps.csv").write_text("\n".join(rows))
+    done = shell(
+        "backtest", "buy_and_hold", "--data", "csv:steps.csv", "--fees", "0", "--slippage", "0", "--cash", "1000", "--lot", "1", "--json"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert {"run_id", "strategy", "params", "data", "metrics", "trades", "pending"} <= found.keys()
+    assert {"source", "symbols", "start", "end", "bars", "fingerprint"} <= found["data"].keys()
+    assert found["data"]["symbols"] == ["steps"]
+    assert found["data"]["bars"] == 4
+    assert found["data"]["start"] == "2024-01-01T00:00:00Z"
+    trade = found["trades"][0]
+    assert trade == trade | {
+        "symbol": "steps", "direction": "long", "entry_time": "2024-01-02T00:00:00Z", "entry_price": 10.0,
+        "exit_time": None, "exit_price": None, "size": 100.0, "pnl": 2000.0, "return": 2.0, "status": "open",
+    }  # fmt: skip
+    metrics = found["metrics"]
+    assert metrics["total_return"] == 2.0
+    assert metrics["max_drawdown"] == 0.0
+    assert metrics["trades"] == 1
+    assert metrics["win_rate"] is None
+    assert metrics["undefined"]["win_rate"] == "no closed trades"
+    returns = np.array([0, 0, 1, 0.5])
+    assert metrics["sharpe"] == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365))
+    assert metrics["sortino"] is None
+    assert found["pending"] == []
+
+
+def test_every_option_of_a_backtest_is_taken(shell: Shell, prices: Path) -> None:
+    done = shell(
+        "backtest", "sma_cross", "--data", f"csv:{prices}", "--start", "2024-01-05", "--end", "2024-02-20",
+        "--set", "fast=2", "--set", "slow=5", "--fees", "12.5", "--slippage", "2", "--cash", "5000", "--size", "risk:1",
+        "--stop", "3", "--target", "6", "--trail", "4", "--lot", "2", "--tick", "0.5", "--calendar", "always", "--tz", "UTC",
+        "--min-fee", "1", "--per-share", "0.01", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert found["params"] == {"fast": 2, "slow": 5, "shorts": False}
+    assert found["data"]["start"] == "2024-01-05T00:00:00Z"
+    assert found["data"]["end"] == "2024-02-20T00:00:00Z"
+    assert found["terms"] == {
+        "cash": 5000.0, "shared_cash": False, "size": "risk:1", "fee_bps": 12.5, "slippage_bps": 2.0, "per_share": 0.01,
+        "minimum_fee": 1.0, "stop": 3.0, "target": 6.0, "trail": 4.0,
+    }  # fmt: skip
+    for trade in found["trades"]:
+        assert trade["size"] % 2 == 0
+        assert trade["entry_price"] * 2 == int(trade["entry_price"] * 2)
+
+
+def test_prove_says_yes_with_exit_0_and_no_with_exit_1(shell: Shell) -> None:
+    done = shell("prove", "sma_cross", "--data", "sample:FB", "--json")
+    assert done.code == 0, done.err
+    found = done.json
+    assert found["lookahead"]["passed"]
+    assert found["warmup"]["passed"]
+    assert found["warmup"]["bars_needed"] == 51
+    assert found["parity"] == found["parity"] | {"passed": True, "first_difference": None}
+    assert found["parity"]["compared_trades"] >= 1
+    leak = Path(__file__).parents[2] / "workbench" / "cli" / "demo_peeking.py"
+    done = shell("prove", f"{leak}:PeeksAhead", "--data", "sample:FB", "--json")
+    assert done.code == 1
+    assert not done.json["lookahead"]["passed"]
+    assert done.json["lookahead"]["first_leak"]["time"].startswith("2012-")
+    assert done.json["parity"]["first_difference"] is not None
+
+
+def test_walkforward_has_windows_stitched_and_efficiency(shell: Shell) -> None:
+    done = shell(
+        "walkforward", "ema_cross", "--data", "sample:IBM", "--train", "750", "--test", "250", "--grid", "fast=5:15:5",
+        "--grid", "slow=30:50:10", "--metric", "total_return", "--anchored", "--workers", "2", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert {"windows", "stitched", "efficiency"} <= found.keys()
+    keys = {"train_start", "train_end", "test_start", "test_end", "params", "in_sample", "out_of_sample"}
+    assert all(keys <= window.keys() for window in found["windows"])
+    assert len(found["windows"]) == 10
+    assert {w["train_start"] for w in found["windows"]} == {"2000-03-01T00:00:00Z"}
+    assert all(a["test_end"] < b["test_start"] for a, b in zip(found["windows"], found["windows"][1:], strict=False))
+    assert found["tried"] == 90
+
+
+def test_runs_are_listed_shown_and_rerun_with_the_same_numbers(shell: Shell, prices: Path) -> None:
+    first = shell(
+        "backtest", "sma_cross", "--data", f"csv:{prices}", "--set", "fast=2", "--set", "slow=5", "--json"
+    ).json
+    walked = shell(
+        "walkforward", "sma_cross", "--data", f"csv:{prices}", "--train", "30", "--test", "10", "--grid", "fast=2:4:1",
+        "--set", "slow=6", "--json",
+    ).json  # fmt: skip
+    proof = shell("prove", "sma_cross", "--data", f"csv:{prices}", "--set", "fast=2", "--set", "slow=5", "--json").json
+    listed = shell("runs", "list", "--json").json
+    assert [r["run_id"] for r in listed] == [proof["run_id"], walked["run_id"], first["run_id"]]
+    assert [r["kind"] for r in listed] == ["proof", "walkforward", "backtest"]
+    assert len(shell("runs", "list", "--limit", "1", "--json").json) == 1
+    shown = shell("runs", "show", first["run_id"], "--json").json
+    assert shown["metrics"] == first["metrics"]
+    assert {"result.json", "equity.parquet", "strategy.py"} <= set(shown["artifacts"])
+    assert shown["family_trials"] == 4  # 2/5 once, and three of the grid with slow=6
+    for run in (first, walked, proof):
+        again = shell("runs", "rerun", run["run_id"], "--json")
+        assert again.code == 0, again.err
+        assert again.json["same"]
+        assert again.json["differences"] == []
+
+
+def test_a_rerun_says_what_differs(shell: Shell, tmp_path: Path, prices: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = "from workbench import Signals, Strategy\nclass Mine(Strategy):\n    def signals(self, bars):\n        return Signals(entries=bars.close > {}, exits=bars.close < 104)\n"
+    file.write_text(text.format(108))
+    run = shell("backtest", f"{file}:Mine", "--data", f"csv:{prices}", "--json").json
+    file.write_text(text.format(109))
+    again = shell("runs", "rerun", run["run_id"], "--json")
+    assert again.code == 1
+    what = {d["what"] for d in again.json["differences"]}
+    assert "code" in what
+    assert "figure total_return" in what
+    file.write_text(text.format(108))
+    prices.write_text(prices.read_text().replace(",1000\n", ",2000\n", 1))
+    again = shell("runs", "rerun", run["run_id"], "--json")
+    assert again.code == 0, "the figures are the same"
+    assert {d["what"] for d in again.json["differences"]} == {"data"}
+
+
+def test_the_demo_does_the_main_job_and_prints_one_document(tmp_path: Path) -> None:
+    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench", "demo", "--exit", "--json"],
+        capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["proofs"]["passed"]
+    assert found["refused"]["strategy"] == "PeeksAhead"
+    assert found["refused"]["first_leak"]["time"].endswith("Z")
+    assert found["replay"]["fills"] == len(found["replay"]["fills_list"]) > 0
+    page = Path(found["report"]).read_text()
+    assert "AAPL" in page
+    assert "(UTC)" in page
+    assert 'src="http' not in page, "the report must not need the network"
+    assert 'href="http' not in page
+    kinds = {s["step"].split()[0] for s in found["steps"]}
+    assert len(kinds) == 6
+    listed = subprocess.run(
+        [sys.executable, "-m", "workbench", "runs", "list", "--json"],
+        capture_output=True, text=True, env=environment, cwd=tmp_path, check=True,
+    )  # fmt: skip
+    assert sorted(r["kind"] for r in json.loads(listed.stdout)) == [
+        "backtest",
+        "proof",
+        "proof",
+        "replay",
+        "walkforward",
+    ]
+
+
+def test_help_and_plugins_import_nothing_heavy() -> None:
+    heavy = "{'numpy', 'pandas', 'vectorbt', 'sqlalchemy', 'numba', 'rich', 'bokeh', 'alembic'}"
+    for arguments in (["--help"], ["plugins", "--json"], ["backtest", "--help"]):
+        code = (
+            f"import sys\nsys.argv = ['workbench'] + {arguments!r}\nfrom workbench.cli import main\n"
+            f"try:\n    main()\nexcept SystemExit:\n    pass\nsys.stderr.write(str(sorted({heavy} & set(sys.modules))))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stderr.strip() == "[]", (arguments, done.stderr)
+
+
+def test_nothing_but_the_document_is_on_stdout(shell: Shell) -> None:
+    for arguments in (("plugins",), ("strategies",), ("check", "--data", "sample:FB"), ("runs", "list")):
+        done = shell(*arguments, "--json")
+        assert done.code == 0
+        json.loads(done.out)
+        assert shell(*arguments).code == 0
+
+
+def test_debug_shows_the_traceback(shell: Shell) -> None:
+    with pytest.raises(Exception, match="ema_cros"):
+        shell("--debug", "backtest", "ema_cros", "--data", "sample:AAPL")

@@ -1,0 +1,290 @@
+"""The order manager against a broker that does what each test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from workbench.errors import BadInput, Refused, WorkbenchError
+from workbench.model import Action, Direction, Fill, Instrument, Order, OrderState, Protection, Side, Signal
+from workbench.ports import BrokerCapabilities, RiskContext, Verdict
+from workbench.risk import RiskChain
+from workbench.trading import Ledger, MemoryRepository, OrderManager
+
+D = Decimal
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+LEVELS = Protection(stop=D(10), target=D(20), trail=D(5))
+
+
+class Broker:
+    """Takes orders and cancels; what it does with each is `on_submit` and `on_cancel`, nothing by default."""
+
+    def __init__(self) -> None:
+        self.capabilities = BrokerCapabilities()
+        self.sent: list[Order] = []
+        self.cancelled: list[str] = []
+        self.on_submit: Callable[[Order], None] = lambda order: self.listener.on_acknowledged(order.order_id)
+        self.on_cancel: Callable[[str], None] = lambda order_id: self.listener.on_closed(order_id, "cancelled", "asked")
+
+    def connect(self, listener: OrderManager) -> None:
+        self.listener = listener
+
+    def submit(self, order: Order) -> None:
+        self.sent.append(order)
+        self.on_submit(order)
+
+    def cancel(self, order_id: str) -> None:
+        self.cancelled.append(order_id)
+        self.on_cancel(order_id)
+
+
+class Rule:
+    """Allows ten, or denies with the reason it holds."""
+
+    reason = ""
+
+    def judge(self, context: RiskContext) -> Verdict:
+        return Verdict("rule", "deny", self.reason) if self.reason else Verdict("rule", "allow", size=D(10))
+
+
+class Desk:
+    """An order manager with a broker, a rule and an account of 10,000."""
+
+    def __init__(self) -> None:
+        self.repository, self.broker, self.ledger, self.rule = MemoryRepository(), Broker(), Ledger(), Rule()
+        self.ledger.open_account("a", D(10_000))
+        self.manager = OrderManager(
+            self.repository, self.broker, RiskChain([("rule", self.rule)]), self.ledger, {"X": Instrument("X")}, NOW
+        )
+        self.count = 0
+
+    def signal(self, action: Action = Action.ENTRY, direction: Direction = Direction.LONG, **more: Any) -> Signal:
+        self.count += 1
+        at = NOW + timedelta(days=self.count)
+        fields: dict[str, Any] = {"key": f"k{self.count}", "strategy": "s", "account": "a", "symbol": "X"}
+        return Signal("test", **(fields | more), action=action, direction=direction, bar_time=at, available_at=at,
+                      reference_price=D(100))  # fmt: skip
+
+    def enter(self, direction: Direction = Direction.LONG, **more: Any) -> list[Order]:
+        return self.manager.handle(self.signal(Action.ENTRY, direction, **more))
+
+    def exit(self, direction: Direction = Direction.LONG, **more: Any) -> list[Order]:
+        return self.manager.handle(self.signal(Action.EXIT, direction, **more))
+
+    def fill(self, order: Order, size: Any = None, price: Any = 100, fill_id: str | None = None) -> Fill:
+        self.count += 1
+        made = Fill(fill_id or f"f{self.count}", order.order_id, order.account, order.strategy, order.symbol,
+                    order.side, order.size if size is None else D(size), D(price), D(0), NOW)  # fmt: skip
+        self.ledger.mark(order.symbol, D(price))
+        self.manager.on_fill(made)
+        return made
+
+    def hold(self, direction: Direction = Direction.LONG, **more: Any) -> Order:
+        [entry] = self.enter(direction, **more)
+        self.fill(entry)
+        return self.repository.order(entry.order_id)
+
+    def now(self, order: Order) -> Order:
+        return self.repository.order(order.order_id)
+
+    def held(self) -> Decimal:
+        return self.ledger.position("a", "s", "X").size
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_an_entry_is_judged_sent_once_and_acknowledged(desk: Desk) -> None:
+    [order] = desk.enter()
+    assert (order.state, order.side, order.size, order.reduce_only) == (OrderState.ACKED, Side.BUY, 10, False)
+    assert [o.order_id for o in desk.broker.sent] == [order.order_id]
+    assert desk.broker.sent[0].state is OrderState.SENDING  # on file before a byte leaves
+    steps = [e.get("event") for e in desk.repository.journal() if e["subject"] == order.order_id]
+    assert steps == [None, "pass", "authorise", "acknowledge"]
+
+
+def test_a_repeated_signal_is_answered_with_the_first_ones_orders(desk: Desk) -> None:
+    signal = desk.signal()
+    first = desk.manager.handle(signal)
+    again = desk.manager.handle(replace(signal, signal_id="another delivery"))
+    assert again == first
+    assert len(desk.broker.sent) == len(desk.repository.orders()) == 1
+
+
+def test_a_repeated_reversal_is_answered_with_both_orders(desk: Desk) -> None:
+    desk.hold()
+    signal = desk.signal(Action.ENTRY, Direction.SHORT)
+    first = desk.manager.handle(signal)
+    assert desk.manager.handle(signal) == first
+    assert len(first) == 2
+
+
+def test_an_entry_denied_by_risk_is_kept_with_its_verdicts_and_never_sent(desk: Desk) -> None:
+    desk.rule.reason = "too much"
+    [order] = desk.enter()
+    assert (order.state, order.reason, order.size) == (OrderState.DENIED, "rule: too much", 0)
+    assert desk.repository.verdicts[order.order_id] == (Verdict("rule", "deny", "too much"),)
+    assert desk.broker.sent == []
+
+
+def test_an_exit_is_reduce_only_of_the_whole_position_and_never_judged(desk: Desk) -> None:
+    desk.hold()
+    desk.rule.reason = "no more"
+    [order] = desk.exit()
+    assert (order.side, order.size, order.reduce_only) == (Side.SELL, 10, True)
+    desk.fill(order, price=110)
+    assert (desk.held(), desk.ledger.cash("a")) == (0, 10_100)
+
+
+def test_a_definite_refusal_is_rejected_with_its_reason(desk: Desk) -> None:
+    def refuse(order: Order) -> None:
+        raise Refused("market closed")
+
+    desk.broker.on_submit = refuse
+    [order] = desk.enter()
+    assert (order.state, order.reason) == (OrderState.REJECTED, "market closed")
+
+
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), ConnectionError("reset"), ValueError("odd")])
+def test_any_other_error_leaves_the_order_unknown_and_it_is_not_sent_again(desk: Desk, error: Exception) -> None:
+    def fail(order: Order) -> None:
+        raise error
+
+    desk.broker.on_submit = fail
+    signal = desk.signal()
+    [order] = desk.manager.handle(signal)
+    assert (order.state, order.reason) == (OrderState.UNKNOWN, f"{type(error).__name__}: {error}")
+    assert desk.manager.handle(signal) == [order]
+    assert desk.enter() == []  # nor does another entry go out beside it
+    assert len(desk.broker.sent) == 1
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_an_error_after_the_broker_took_the_order_keeps_what_is_known(desk: Desk, fill: bool) -> None:
+    def take_then_fail(order: Order) -> None:
+        desk.broker.listener.on_acknowledged(order.order_id)
+        if fill:
+            desk.fill(order)
+        raise TimeoutError("the answer was cut off")
+
+    desk.broker.on_submit = take_then_fail
+    [order] = desk.enter()
+    assert order.state is (OrderState.FILLED if fill else OrderState.ACKED)
+    assert desk.held() == (10 if fill else 0)
+
+
+def test_a_fill_that_overtakes_its_acknowledgement_is_counted_and_the_late_one_is_harmless(desk: Desk) -> None:
+    desk.broker.on_submit = lambda order: (desk.fill(order), desk.broker.listener.on_acknowledged(order.order_id))[-1]
+    [order] = desk.enter()
+    assert (order.state, desk.held()) == (OrderState.FILLED, 10)
+
+
+def test_a_reversal_is_two_orders_closing_first(desk: Desk) -> None:
+    desk.hold()
+    closing, opening = desk.enter(Direction.SHORT)
+    assert (closing.side, closing.size, closing.reduce_only) == (Side.SELL, 10, True)
+    assert (opening.side, opening.size, opening.reduce_only) == (Side.SELL, 10, False)
+    assert closing.client_order_id != opening.client_order_id
+    desk.fill(closing)
+    desk.fill(opening)
+    assert desk.held() == -10
+
+
+def test_a_reversal_whose_entry_is_denied_still_closes(desk: Desk) -> None:
+    desk.hold()
+    desk.rule.reason = "no shorts"
+    closing, opening = desk.enter(Direction.SHORT)
+    assert (closing.state, opening.state) == (OrderState.ACKED, OrderState.DENIED)
+
+
+def test_a_reversal_that_cannot_be_judged_leaves_no_order_waiting_to_be_sent(desk: Desk) -> None:
+    desk.ledger.apply(Fill("f", "o", "a", "other", "NEVER-MARKED", Side.BUY, D(1), D(1), D(0), NOW))
+    desk.ledger.apply(Fill("g", "o", "a", "s", "X", Side.BUY, D(10), D(100), D(0), NOW))
+    with suppress(BadInput):
+        desk.enter(Direction.SHORT)
+    assert [o.state for o in desk.repository.orders() if o.state is OrderState.READY] == []
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_an_exit_while_flat_is_ignored_and_journalled(desk: Desk, direction: Direction) -> None:
+    assert desk.exit(direction) == []
+    assert desk.repository.orders() == []
+    assert desk.repository.journal()[-1]["kind"] == "ignored"
+
+
+def test_an_exit_of_the_other_side_is_ignored(desk: Desk) -> None:
+    desk.hold()
+    assert desk.exit(Direction.SHORT) == []
+
+
+def test_an_exit_while_an_exit_is_working_is_ignored(desk: Desk) -> None:
+    desk.hold()
+    assert len(desk.exit()) == 1
+    assert desk.exit() == []
+
+
+def test_an_entry_while_held_or_while_one_is_working_is_ignored(desk: Desk) -> None:
+    [order] = desk.enter()
+    assert desk.enter() == []
+    desk.fill(order)
+    assert desk.enter() == []
+    assert len(desk.broker.sent) == 1
+
+
+def test_an_exit_cancels_an_entry_that_is_still_working(desk: Desk) -> None:
+    [entry] = desk.enter()
+    assert desk.exit() == []
+    assert desk.now(entry).state is OrderState.CANCELLED
+
+
+def test_an_exit_while_the_entrys_fate_is_unknown_does_not_break(desk: Desk) -> None:
+    desk.broker.on_submit = lambda order: (_ for _ in ()).throw(TimeoutError())
+    [entry] = desk.enter()
+    assert desk.exit() == []
+    assert desk.now(entry).state is OrderState.UNKNOWN
+
+
+@pytest.mark.parametrize("strategy", ["s", "another"])
+def test_an_exit_of_unknown_fate_blocks_entries_of_its_account_and_instrument(desk: Desk, strategy: str) -> None:
+    desk.hold()
+    desk.broker.on_submit = lambda order: (_ for _ in ()).throw(TimeoutError())
+    [closing] = desk.exit()
+    assert closing.state is OrderState.UNKNOWN
+    sent = len(desk.broker.sent)
+    desk.enter(strategy=strategy)
+    assert len(desk.broker.sent) == sent
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(Refused("too late"), OrderState.ACKED), (TimeoutError("cut off"), OrderState.UNKNOWN)]
+)
+def test_a_cancel_that_fails_is_answered_by_the_table_and_not_thrown(
+    desk: Desk, error: Exception, state: OrderState
+) -> None:
+    def fail(order_id: str) -> None:
+        raise error
+
+    [entry] = desk.enter()
+    desk.broker.on_cancel = fail
+    desk.manager.cancel(entry.order_id)
+    assert desk.now(entry).state is state
+
+
+def test_a_cancel_of_an_order_at_its_end_is_nothing(desk: Desk) -> None:
+    entry = desk.hold()
+    desk.manager.cancel(entry.order_id)
+    assert desk.broker.cancelled == []
+
+
+def test_an_entry_in_a_symbol_nobody_knows_is_refused_by_name(desk: Desk) -> None:
+    with pytest.raises(WorkbenchError, match=r"NOPE"):
+        desk.enter(symbol="NOPE")
+    assert desk.broker.sent == []
