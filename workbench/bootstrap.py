@@ -61,32 +61,42 @@ class Workbench:
 
     # ---- parts -----------------------------------------------------------------------------------------------------
 
-    def strategy(self, strategy: str | type[Strategy] | Strategy, params: Mapping[str, Any] | None = None) -> Chosen:
-        """Find a strategy and set its parameters; texts are read by each parameter's type."""
-        from workbench.strategy import Strategy, is_file_reference, load_strategy_file
+    def strategy(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        params: Mapping[str, Any] | None = None,
+        axes: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Chosen:
+        """Find a strategy and set its parameters; texts are read by each parameter's type.
 
-        if isinstance(strategy, Strategy):
-            kind, base = type(strategy), dict(strategy.params)
-            name = reference = kind.__name__
-            family = f"notebook:{kind.__qualname__}"
-        elif isinstance(strategy, type):
-            kind, base = strategy, {}
-            name = reference = kind.__name__
-            family = f"notebook:{kind.__qualname__}"
-        elif is_file_reference(strategy):
-            kind, base = load_strategy_file(strategy), {}
-            path = Path(strategy if strategy.endswith(".py") else strategy.rpartition(":")[0]).expanduser().absolute()
-            name, reference = kind.__name__, f"{path}:{kind.__name__}"
-            family = f"{path.stem}:{kind.__qualname__}"
-        else:
-            kind, base = self.plugins.find("strategy", strategy).resolve(), {}
-            if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-                raise PluginFault(f"strategy {strategy}: its factory is {kind!r}, not a Strategy class")
-            name = reference = family = strategy
+        With `axes`, the values a search will try, it is made at the first combination its cross-check allows.
+        """
+        from workbench.research import combinations
+        from workbench.strategy import Strategy
+
+        base = dict(strategy.params) if isinstance(strategy, Strategy) else {}
+        name, reference, family, kind = self._find(strategy)
         declared = kind.declared()
         for key, value in (params or {}).items():
             base[key] = declared[key].parse(value) if key in declared and isinstance(value, str) else value
-        return Chosen(name, reference, family, kind(**base))
+        made = combinations(kind, base, axes)[0] if axes else kind(**base)
+        return Chosen(name, reference, family, made)
+
+    def _find(self, strategy: str | type[Strategy] | Strategy) -> tuple[str, str, str, type[Strategy]]:
+        """Name, reference, trial family and class of a strategy, however it was given."""
+        from workbench.strategy import Strategy, is_file_reference, load_strategy_file
+
+        if not isinstance(strategy, str):
+            kind = strategy if isinstance(strategy, type) else type(strategy)
+            return kind.__name__, kind.__name__, f"notebook:{kind.__qualname__}", kind
+        if is_file_reference(strategy):
+            kind = load_strategy_file(strategy)
+            path = Path(strategy if strategy.endswith(".py") else strategy.rpartition(":")[0]).expanduser().absolute()
+            return kind.__name__, f"{path}:{kind.__name__}", f"{path.stem}:{kind.__qualname__}", kind
+        kind = self.plugins.find("strategy", strategy).resolve()
+        if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+            raise PluginFault(f"strategy {strategy}: its factory is {kind!r}, not a Strategy class")
+        return strategy, strategy, strategy, kind
 
     def histories(self, spec: RunSpec) -> list[PriceHistory]:
         """Load and check the prices a spec names."""
@@ -130,12 +140,13 @@ class Workbench:
         strategy: str | type[Strategy] | Strategy,
         data: str,
         params: Mapping[str, Any] | None = None,
+        axes: Mapping[str, Sequence[Any]] | None = None,
         **options: Any,
     ) -> tuple[Chosen, RunSpec]:
         """A strategy found and a spec made of everything given; options that are None were not given."""
         from workbench.research import RunSpec
 
-        chosen = self.strategy(strategy, params)
+        chosen = self.strategy(strategy, params, axes)
         given = {name: str(value) for name, value in options.items() if value is not None}
         if data.partition(":")[0] in ("csv", "parquet"):  # so that a rerun from another folder finds the file
             source, _, paths = data.partition(":")
@@ -194,8 +205,9 @@ class Workbench:
         from workbench.research import Span, combinations, parse_axis, walk_forward
 
         began = time.perf_counter()
-        chosen, spec = self.spec(strategy, data, params, **options)
-        axes = dict(grid) if isinstance(grid, Mapping) else dict(parse_axis(chosen.strategy, text) for text in grid)
+        kind = self._find(strategy)[3]
+        axes = dict(grid) if isinstance(grid, Mapping) else dict(parse_axis(kind, text) for text in grid)
+        chosen, spec = self.spec(strategy, data, params, axes, **options)
         spans = Span.parse("train", train), Span.parse("test", test)
         histories, terms = self.histories(spec), spec.terms()
         result = walk_forward(
@@ -210,7 +222,7 @@ class Workbench:
         artifacts = [Artifact("result.json", "application/json", _json(found)), self._equity(result)]
         self._record(
             result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(), found["stitched"], began,
-            artifacts=artifacts, tried=combinations(chosen.strategy, axes), terms=terms,
+            artifacts=artifacts, tried=combinations(type(chosen.strategy), chosen.strategy.params, axes), terms=terms,
         )  # fmt: skip
         return result
 

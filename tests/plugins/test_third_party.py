@@ -36,7 +36,8 @@ from workbench.ports import PriceTable, Verdict
 class AcmeCross(Strategy):
     n = Param(5, low=2, high=50)
     def signals(self, bars):
-        return Signals(entries=cross_above(bars.close, bars.sma(self.n)), exits=cross_below(bars.close, bars.sma(self.n)))
+        line = bars.sma(self.n)
+        return Signals(entries=cross_above(bars.close, line), exits=cross_below(bars.close, line))
 
 class AcmeSource:
     def symbols(self):
@@ -64,8 +65,8 @@ BROKEN = {
         "must match",
     ),
     "broken_late": (
-        HEAD
-        + "@hookimpl\ndef workbench_strategies():\n    yield StrategyRecord('late_one', 'a:b', 'x')\n    raise ValueError('too late')\n",
+        HEAD + "@hookimpl\ndef workbench_strategies():\n    yield StrategyRecord('late_one', 'a:b', 'x')\n"
+        "    raise ValueError('too late')\n",
         "too late",
     ),
     "broken_hook": (HEAD + "@hookimpl\ndef workbench_strategys():\n    yield None\n", "workbench_strategys"),

@@ -15,7 +15,7 @@ MOST = 100_000
 """The largest grid that is laid out."""
 
 
-def parse_axis(strategy: Strategy, text: str) -> tuple[str, list[Any]]:
+def parse_axis(strategy: type[Strategy], text: str) -> tuple[str, list[Any]]:
     """One axis from `name=low:high:step` (both ends included) or `name=a,b,c`. Raises BadInput naming what is wrong."""
     name, equals, rest = text.partition("=")
     name = name.strip()
@@ -23,7 +23,7 @@ def parse_axis(strategy: Strategy, text: str) -> tuple[str, list[Any]]:
     if not equals or not rest.strip():
         raise BadInput("grid", text, "is no axis", "write name=low:high:step or name=a,b,c")
     if name not in declared:
-        raise UnknownName(f"grid parameter of {type(strategy).__name__}", name, declared)
+        raise UnknownName(f"grid parameter of {strategy.__name__}", name, declared)
     param = declared[name]
     if ":" not in rest:
         return name, [param.parse(part) for part in rest.split(",")]
@@ -42,8 +42,12 @@ def parse_axis(strategy: Strategy, text: str) -> tuple[str, list[Any]]:
     return name, [param.parse(format((low + i * step).normalize(), "f")) for i in range(count)]
 
 
-def combinations(strategy: Strategy, axes: Mapping[str, Sequence[Any]]) -> list[Strategy]:
-    """The strategy at every combination that its own cross-check allows, in the order of the axes.
+def combinations(
+    strategy: type[Strategy], params: Mapping[str, Any], axes: Mapping[str, Sequence[Any]]
+) -> list[Strategy]:
+    """The strategy at every combination of the axes' values that its own cross-check allows, in their order.
+
+    Parameters that no axis names have the values of `params`, or their defaults.
 
     Raises BadInput for too large a grid, or where no combination is allowed.
     """
@@ -56,7 +60,7 @@ def combinations(strategy: Strategy, axes: Mapping[str, Sequence[Any]]) -> list[
     refused = ""
     for values in itertools.product(*axes.values()):
         try:
-            found.append(strategy.replace(**dict(zip(axes, values, strict=True))))
+            found.append(strategy(**{**params, **dict(zip(axes, values, strict=True))}))
         except BadInput as error:
             refused = str(error)
     if not found:

@@ -226,7 +226,7 @@ def walk_forward(
         raise UnknownName("metric", metric, CHOOSABLE)
     terms.check_for(strategy)
     axes = dict(axes or {})
-    candidates = combinations(strategy, axes)
+    candidates = combinations(type(strategy), strategy.params, axes)
     if len({str(terms.size_for(c)) for c in candidates}) > 1:
         raise BadInput("grid", ", ".join(axes), "changes the size rule from set to set", "search sizes one by one")
     tape = Tape(histories)

@@ -55,7 +55,7 @@ def test_spans_too_long_or_of_two_kinds_are_refused() -> None:
 
 
 def test_an_axis_includes_both_ends_and_names_what_is_wrong() -> None:
-    strategy = BENCH.strategy("rsi_reversion").strategy
+    strategy = type(BENCH.strategy("rsi_reversion").strategy)
     assert parse_axis(strategy, "n=10:14:2") == ("n", [10, 12, 14])
     assert parse_axis(strategy, "oversold=20:21:0.5") == ("oversold", [20.0, 20.5, 21.0])
     assert parse_axis(strategy, "shorts=true,false") == ("shorts", [True, False])
@@ -65,11 +65,11 @@ def test_an_axis_includes_both_ends_and_names_what_is_wrong() -> None:
 
 
 def test_combinations_leave_out_what_the_cross_check_refuses() -> None:
-    strategy = BENCH.strategy("ema_cross").strategy
-    found = combinations(strategy, {"fast": [10, 20, 30], "slow": [20, 30]})
+    strategy = type(BENCH.strategy("ema_cross").strategy)
+    found = combinations(strategy, {}, {"fast": [10, 20, 30], "slow": [20, 30]})
     assert [(s.params["fast"], s.params["slow"]) for s in found] == [(10, 20), (10, 30), (20, 30)]
     with pytest.raises(BadInput, match="none is allowed"):
-        combinations(strategy, {"fast": [60], "slow": [50]})
+        combinations(strategy, {}, {"fast": [60], "slow": [50]})
 
 
 def test_row_23_a_position_is_closed_at_the_next_windows_first_open_with_costs() -> None:
