@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class WorkbenchError(Exception):
@@ -32,6 +33,16 @@ class BadInput(WorkbenchError):
         shown = value if isinstance(value, str) and value else repr(value)
         text = f"{parameter} {shown}: {problem}"
         super().__init__(" ".join((f"{text}; {remedy}" if remedy else text).split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what was said, so that an error raised in a worker process arrives as it was."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[BadInput], arguments: tuple[Any, ...], state: dict[str, Any]) -> BadInput:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class UnknownName(BadInput):

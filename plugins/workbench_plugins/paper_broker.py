@@ -77,12 +77,12 @@ class PaperBroker:
             raise Refused(f"client order id {order.client_order_id} was used before")
         if order.size <= 0:
             raise Refused(f"size {order.size} must be above 0")
-        self._client_ids.add((order.account, order.client_order_id))
-        self._orders[order.order_id] = order
         if order.type is OrderType.MARKET:
             self._waiting[order.order_id] = None
         else:
             self._attach(order)
+        self._client_ids.add((order.account, order.client_order_id))
+        self._orders[order.order_id] = order
         self._tell.on_acknowledged(order.order_id)
 
     def cancel(self, order_id: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from workbench.errors import BadInput
-from workbench.model.numbers import positive
+from workbench.model.numbers import not_negative, positive
 from workbench.model.times import utc
 
 
@@ -38,7 +38,9 @@ class Bar:
             raise BadInput(
                 f"bar of {self.symbol}", self.start.isoformat(), "open and close must lie between low and high"
             )
-        if utc("bar end", self.end) <= utc("bar start", self.start):
+        object.__setattr__(self, "start", utc("bar start", self.start))
+        object.__setattr__(self, "end", utc("bar end", self.end))
+        if self.end <= self.start:
             raise BadInput("bar end", self.end.isoformat(), f"must be after its start {self.start.isoformat()}")
-        if self.volume is not None and (not self.volume.is_finite() or self.volume < 0):
-            raise BadInput(f"{self.symbol} volume", self.volume, "must be finite and not below 0")
+        if self.volume is not None:
+            not_negative(f"{self.symbol} volume", self.volume)

@@ -34,4 +34,4 @@ class Fill:
         positive("fill size", self.size)
         positive("fill price", self.price)
         not_negative("fill fee", self.fee)
-        utc("fill time", self.time)
+        object.__setattr__(self, "time", utc("fill time", self.time))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput
+from workbench.model.numbers import MONEY_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Money:
             )
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.amount + self._same(other).amount, self.currency)
+        with localcontext(MONEY_CONTEXT):
+            return Money(self.amount + self._same(other).amount, self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.amount - self._same(other).amount, self.currency)
+        with localcontext(MONEY_CONTEXT):
+            return Money(self.amount - self._same(other).amount, self.currency)
 
     def __neg__(self) -> Money:
-        return Money(-self.amount, self.currency)
+        return Money(self.amount.copy_negate(), self.currency)
 
     def _same(self, other: Money) -> Money:
         if other.currency != self.currency:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from workbench.errors import BadInput
 from workbench.model.ids import new_id
-from workbench.model.numbers import not_negative, positive
+from workbench.model.numbers import MONEY_CONTEXT, not_negative, positive
 from workbench.model.signal import Direction, Protection
+from workbench.model.times import utc
 
 
 class Side(StrEnum):
@@ -61,7 +62,7 @@ class Order:
 
     `size` is in the units of the prices (adjusted units where prices are adjusted) and above 0 from READY on.
     `reduce_only` orders never open or turn a position. `parent_id` names the entry a protective child belongs to;
-    children of one parent cancel each other. `level` is the trigger price of a child.
+    children of one `group` cancel each other. `level` is the trigger price of a child.
     """
 
     signal_id: str
@@ -76,6 +77,7 @@ class Order:
     reduce_only: bool = False
     protection: Protection = field(default_factory=Protection)
     parent_id: str | None = None
+    group: str | None = None
     level: Decimal | None = None
     state: OrderState = OrderState.RECEIVED
     filled: Decimal = Decimal(0)
@@ -83,13 +85,19 @@ class Order:
     order_id: str = field(default_factory=new_id)
 
     def __post_init__(self) -> None:
-        not_negative("order size", self.size)
+        object.__setattr__(self, "created_at", utc("order created_at", self.created_at))
+        if self.state in (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL):
+            not_negative("order size", self.size)
+        else:
+            positive("order size", self.size)
         not_negative("filled size", self.filled)
         if self.filled > self.size:
             raise BadInput("filled size", self.filled, f"is above the order's size {self.size}")
         if (self.level is None) != (self.type is OrderType.MARKET):
             raise BadInput(
-                "order level", self.level, f"a {self.type.value} order has {'no' if self.level else 'a'} level"
+                "order level",
+                self.level,
+                f"a {self.type.value} order has {'no' if self.level is not None else 'a'} level",
             )
         if self.level is not None:
             positive("order level", self.level)
@@ -97,7 +105,8 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """What is not filled yet."""
-        return self.size - self.filled
+        with localcontext(MONEY_CONTEXT):
+            return self.size - self.filled
 
     @property
     def opens(self) -> Direction | None:

@@ -26,8 +26,10 @@ class Position:
     realised: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        if not self.size.is_finite():
-            raise BadInput("position size", self.size, "must be finite")
+        for name in ("size", "realised"):
+            value = getattr(self, name)
+            if not isinstance(value, Decimal) or not value.is_finite():
+                raise BadInput(f"position {name}", value, "must be a finite Decimal")
         not_negative("entry price", self.entry_price)
 
     @property

@@ -127,5 +127,7 @@ class Signal:
                 raise BadInput(f"signal {name}", getattr(self, name), "must not be empty")
         positive("reference_price", self.reference_price)
         positive("factor", self.factor)
-        if utc("available_at", self.available_at) < utc("bar_time", self.bar_time):
+        object.__setattr__(self, "bar_time", utc("bar_time", self.bar_time))
+        object.__setattr__(self, "available_at", utc("available_at", self.available_at))
+        if self.available_at < self.bar_time:
             raise BadInput("available_at", self.available_at.isoformat(), "is before the bar it belongs to")

@@ -11,6 +11,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def utc(name: str, value: datetime) -> datetime:
     """Pass a zoned instant as UTC; BadInput for one without a zone."""
+    if not isinstance(value, datetime):
+        raise BadInput(name, value, f"a {type(value).__name__}, not a datetime")
     if value.tzinfo is None:
         raise BadInput(name, value.isoformat(), "has no time zone", "give it one, as in datetime(…, tzinfo=UTC)")
     return value.astimezone(UTC)
@@ -23,4 +25,4 @@ def from_ns(nanoseconds: int) -> datetime:
 
 def iso(value: datetime) -> str:
     """ISO 8601 in UTC with a Z; a midnight stays a full time."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return utc("time", value).isoformat().replace("+00:00", "Z")

@@ -56,12 +56,14 @@ def _ask(name: str, rule: RiskRule, context: RiskContext) -> Verdict:
         verdict = rule.judge(context)
         if verdict.decision not in ("allow", "cut", "deny"):
             return Verdict(name, "deny", f"answered {verdict.decision!r}, not allow, cut or deny")
+        if verdict.decision == "cut" and verdict.size is None:
+            return Verdict(name, "deny", "cut without saying to which size")
         if verdict.size is not None and not (verdict.size.is_finite() and verdict.size >= 0):
             return Verdict(name, "deny", f"answered the size {verdict.size}")
         # a whole lot may be a billionth of a lot more than what rounding made of it, no rule may add more than that
         guard = context.instrument.size_step * _GUARD
         if verdict.size is not None and context.size is not None and verdict.size > context.size + guard:
             return Verdict(name, "deny", f"enlarged the size from {context.size} to {verdict.size}")
-    except Exception as error:  # noqa: BLE001 - a risk rule fails closed, whatever it raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a risk rule fails closed, whatever it raises
         return Verdict(name, "deny", f"raised {type(error).__name__}: {error}")
     return replace(verdict, rule=name)

@@ -1,10 +1,11 @@
-"""Indicators over float64 columns; TA-Lib underneath where it has them.
+"""Indicators over float64 columns; TA-Lib underneath where it has a recursion, our own windows elsewhere.
 
 All are causal, with NaN until they have enough bars.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,38 @@ def _ta(name: str, *columns: Floats, need: int, **options: Any) -> Floats:
     return _ta_many(name, *columns, need=need, outputs=1, **options)[0]
 
 
+def _windowed(x: Floats, n: int, reduce: Callable[[Floats], Floats]) -> Floats:
+    """Reduce each window of n values by itself, (rows, n) at a time; NaN until there are n, and where one is NaN.
+
+    TA-Lib carries running sums along: what they leave behind by rounding depends on where the history began, crosses
+    lines that are equal, and one NaN never goes away. A window's value must depend on the window alone.
+    """
+    out = np.full(len(x), np.nan)
+    if len(x) < n:
+        return out
+    view = np.lib.stride_tricks.sliding_window_view(np.ascontiguousarray(x, np.float64), n)
+    step = max(1, 2_000_000 // n)  # bounds the memory of what a reduction makes in between
+    for first in range(0, len(view), step):
+        part = view[first : first + step]
+        out[n - 1 + first : n - 1 + first + len(part)] = reduce(part)
+    return out
+
+
+def _mean(windows: Floats) -> Floats:
+    """The mean of each window, worked out around its last value, so that equal values have exactly that mean."""
+    last = windows[:, -1]
+    return np.asarray(last + (windows - last[:, None]).mean(axis=1))
+
+
+def _deviation(windows: Floats) -> Floats:
+    """Population standard deviation of each window."""
+    around = windows - windows[:, -1:]
+    return np.asarray(np.sqrt(((around - around.mean(axis=1)[:, None]) ** 2).mean(axis=1)))
+
+
 def sma(x: Floats, n: int) -> Floats:
     """Simple moving average of n bars."""
-    return x.copy() if n == 1 else _ta("SMA", x, need=n, timeperiod=n)
+    return _windowed(x, n, _mean)
 
 
 def ema(x: Floats, n: int) -> Floats:
@@ -62,43 +92,39 @@ def atr(high: Floats, low: Floats, close: Floats, n: int) -> Floats:
 
 def stdev(x: Floats, n: int) -> Floats:
     """Population standard deviation (ddof 0) of n bars."""
-    return _ta("STDDEV", x, need=n, timeperiod=n, nbdev=1.0)
+    return _windowed(x, n, _deviation)
 
 
 def bollinger(x: Floats, n: int, width: float) -> tuple[Floats, Floats, Floats]:
     """Upper, middle and lower band: the simple average of n bars ± width population standard deviations."""
-    upper, middle, lower = _ta_many(
-        "BBANDS", x, need=n, outputs=3, timeperiod=n, nbdevup=width, nbdevdn=width, matype=0
-    )
-    return upper, middle, lower
+    middle, reach = sma(x, n), width * stdev(x, n)
+    return middle + reach, middle, middle - reach
 
 
 def macd(x: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
     """MACD line, its signal line and their difference."""
     line, smooth, difference = _ta_many(
-        "MACD", x, need=slow + signal, outputs=3, fastperiod=fast, slowperiod=slow, signalperiod=signal
+        "MACD", x, need=slow + signal - 1, outputs=3, fastperiod=fast, slowperiod=slow, signalperiod=signal
     )
     return line, smooth, difference
 
 
 def highest(x: Floats, n: int) -> Floats:
     """Highest value of the last n bars, this one included."""
-    return x.copy() if n == 1 else _ta("MAX", x, need=n, timeperiod=n)
+    return _windowed(x, n, lambda windows: np.asarray(windows.max(axis=1)))
 
 
 def lowest(x: Floats, n: int) -> Floats:
     """Lowest value of the last n bars, this one included."""
-    return x.copy() if n == 1 else _ta("MIN", x, need=n, timeperiod=n)
+    return _windowed(x, n, lambda windows: np.asarray(windows.min(axis=1)))
 
 
 def vwap(high: Floats, low: Floats, close: Floats, volume: Floats, n: int) -> Floats:
     """Volume-weighted average of the typical price over the last n bars; NaN where nothing traded in them."""
     weight = np.nan_to_num(volume)
     typical = (high + low + close) / 3
-    if n == 1:
-        return np.where(weight > 0, typical, np.nan)
-    traded = _ta("SUM", weight, need=n, timeperiod=n)
-    value = _ta("SUM", typical * weight, need=n, timeperiod=n)
+    traded = _windowed(weight, n, lambda windows: np.asarray(windows.sum(axis=1)))
+    value = _windowed(typical * weight, n, lambda windows: np.asarray(windows.sum(axis=1)))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(traded > 0, value / traded, np.nan)
 
@@ -107,7 +133,8 @@ def shift(x: Floats, n: int = 1) -> Floats:
     """The value n bars ago, NaN before there is one; n is 0 or more (a negative n would look ahead)."""
     n = period("shift", "n", n, low=0)
     moved = np.full(len(x), np.nan)
-    moved[n:] = np.asarray(x, np.float64)[: len(x) - n]
+    if n < len(x):
+        moved[n:] = np.asarray(x, np.float64)[: len(x) - n]
     return moved
 
 

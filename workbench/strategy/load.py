@@ -11,6 +11,8 @@ from pathlib import Path
 from workbench.errors import StrategyFault, UnknownName, WorkbenchError
 from workbench.strategy.strategy import Strategy
 
+_SOURCE = "__workbench_source__"
+
 
 def is_file_reference(reference: str) -> bool:
     """Whether a STRATEGY names a file (`path/to/file.py:Class`) and not a registered strategy."""
@@ -39,9 +41,11 @@ def load_strategy_file(reference: str) -> type[Strategy]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         folder = str(path.absolute().parent)
+        before = set(sys.modules)
         sys.path.insert(0, folder)
         try:
-            spec.loader.exec_module(module)
+            exec(compile(source, str(path), "exec"), module.__dict__)  # the very text that the fingerprint is of
+            module.__dict__[_SOURCE] = _with_helpers(source, folder, before)
         except (Exception, SystemExit) as error:
             sys.modules.pop(module_name, None)
             if isinstance(error, WorkbenchError):
@@ -49,6 +53,8 @@ def load_strategy_file(reference: str) -> type[Strategy]:
             raise StrategyFault("strategy", reference, f"raised {type(error).__name__} when loaded: {error}") from error
         finally:
             sys.path.remove(folder)
+            for name in _helpers(folder, before):  # another folder may have a helper of the same name
+                sys.modules.pop(name, None)
     found = {
         name: value
         for name, value in vars(module).items()
@@ -65,9 +71,32 @@ def load_strategy_file(reference: str) -> type[Strategy]:
     return found[class_name]
 
 
+def _helpers(folder: str, before: set[str]) -> list[str]:
+    """Modules that came with a strategy's file from its own folder."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in before and file and Path(file).parent == Path(folder) and not name.startswith("workbench_user_"):
+            found.append(name)
+    return sorted(found)
+
+
+def _with_helpers(source: bytes, folder: str, before: set[str]) -> str:
+    """A file's text followed by that of the helpers it imported from its folder."""
+    parts = [source.decode("utf-8", errors="replace")]
+    for name in _helpers(folder, before):
+        file = Path(str(sys.modules[name].__file__))
+        if file.suffix == ".py":
+            parts.append(f"\n# ---- {file.name}\n{file.read_text(encoding='utf-8', errors='replace')}")
+    return "".join(parts)
+
+
 def source_of(strategy: type[Strategy]) -> str:
     """The source text of a strategy: of its module's file, or of the class alone where it was typed in a notebook."""
     module = sys.modules.get(strategy.__module__)
+    loaded = getattr(module, _SOURCE, None)
+    if isinstance(loaded, str):
+        return loaded
     file = getattr(module, "__file__", None)
     if file is not None and Path(file).is_file():
         return Path(file).read_text(encoding="utf-8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
+import numpy as np
+
 from workbench.errors import BadInput
 
 T = TypeVar("T", int, float, bool, str)
@@ -14,7 +16,7 @@ class Param(Generic[T]):
     """A class attribute that becomes a parameter: its type is its default's; `low` and `high` are inclusive.
 
     `choices` lists what a text may be; `step` is the natural step of a grid or slider; `doc` one line on what it does.
-    Raises BadInput when the default itself is out of bounds.
+    A default that is itself out of bounds raises BadInput when the class is made.
     """
 
     name: str = "?"
@@ -41,7 +43,6 @@ class Param(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self.check(self.default)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -57,7 +58,8 @@ class Param(Generic[T]):
 
     def check(self, value: Any) -> T:
         """A value of this parameter's type within its bounds. Raises BadInput that says what is allowed."""
-        number: Any = value
+        number: Any = value.item() if isinstance(value, np.generic) else value
+        value = number
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             number = float(value)
         elif self.type is int and isinstance(value, float) and value.is_integer():

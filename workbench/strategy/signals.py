@@ -88,14 +88,26 @@ class Columns:
 def _flags(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.bool_]:
     if value is None:
         return np.zeros(bars, np.bool_)
-    array = np.asarray(value)
-    if array.dtype == object:
-        array = np.array([bool(v) and v == v for v in array.ravel()]).reshape(array.shape)
-    if array.dtype != np.bool_:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise StrategyFault(f"strategy {strategy}", name, f"is no column ({error})", "return one value a bar") from None
+    if array.dtype == object:  # flags with gaps, as pandas makes them by shifting or with its nullable type
+        array = np.array([_flag(strategy, name, item) for item in array.ravel()], np.bool_).reshape(array.shape)
+    elif array.dtype != np.bool_:
         if not (np.issubdtype(array.dtype, np.number) and np.isin(array[~np.isnan(array)], (0, 1)).all()):
             raise StrategyFault(f"strategy {strategy}", name, f"holds {array.dtype}, not true and false")
         array = np.nan_to_num(array) == 1
     return _one_column(strategy, name, array, bars).astype(np.bool_, copy=True)
+
+
+def _flag(strategy: str, name: str, item: Any) -> bool:
+    """One flag of an object column; a gap is no flag."""
+    if item is None or type(item).__name__ in ("NAType", "NaTType") or (isinstance(item, float) and item != item):
+        return False
+    if isinstance(item, (bool, np.bool_)) or (isinstance(item, (int, float)) and item in (0, 1)):
+        return bool(item)
+    raise StrategyFault(f"strategy {strategy}", name, f"holds {item!r}, not true and false")
 
 
 def _numbers(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.float64]:

@@ -31,6 +31,11 @@ class Strategy(ABC):
     params: Mapping[str, Any]
     _declared: ClassVar[dict[str, Param[Any]]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for param in cls.declared().values():
+            param.check(param.default)
+
     def __init__(self, **values: Any) -> None:
         declared = self.declared()
         for name in values:

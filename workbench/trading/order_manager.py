@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from workbench.errors import Refused
+from workbench.errors import BadInput, Refused, UnknownName
 from workbench.fills import Levels, price_units
 from workbench.model import (
     MONEY_CONTEXT,
@@ -24,9 +25,9 @@ from workbench.model import (
     Signal,
 )
 from workbench.ports import Broker, OrderRepository, RiskContext, Verdict
-from workbench.risk import RiskChain
+from workbench.risk import Decision, RiskChain
 from workbench.trading.ledger import Ledger
-from workbench.trading.transitions import FINAL, OrderEvent, following
+from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent, following
 
 _CLIENT_IDS = uuid.UUID("6f1d7f3e-8c0f-5d2b-9a57-3f0a5b8e2c11")
 
@@ -55,48 +56,79 @@ class OrderManager:
     # ---- signals in ------------------------------------------------------------------------------------------------
 
     def handle(self, signal: Signal) -> list[Order]:
-        """Act on a signal: the orders it led to, denied ones included; none where the position makes it moot."""
+        """Act on a signal: the orders it led to, denied ones included; none where the position makes it moot.
+
+        Raises UnknownName for a symbol that is not traded here, before anything is kept.
+        """
+        if signal.symbol not in self.instruments:
+            raise UnknownName("symbol", signal.symbol, self.instruments)
         self.now = max(self.now, signal.available_at)
         if not self.repository.add_signal(signal):
             return [o for o in self.repository.orders() if self._same_signal(o, signal)]
-        position = self.ledger.position(signal.account, signal.strategy, signal.symbol)
-        working = [
-            o for o in self.repository.open_orders(signal.account, signal.symbol) if o.strategy == signal.strategy
-        ]
-        closing = [o for o in working if o.reduce_only and o.type is OrderType.MARKET]
-        opening = [o for o in working if not o.reduce_only]
-        held = None if closing else position.direction
-        made: list[Order] = []
-        if signal.action is Action.EXIT:
-            for order in opening:
-                if order.opens is signal.direction:
-                    self.cancel(order.order_id)
-            if held is not signal.direction:  # row 20
-                self.repository.note("ignored", signal.signal_id, self.now, reason=f"not {signal.direction}")
-                return made
-            made.append(self._close(signal, position.size))
-        else:
-            if opening:
-                self.repository.note("ignored", signal.signal_id, self.now, reason="an entry is working already")
-                return made
-            if held is signal.direction:  # row 17
-                self.repository.note("ignored", signal.signal_id, self.now, reason=f"already {held}")
-                return made
-            if held is not None:  # row 18: a reversal is two orders
-                made.append(self._close(signal, position.size))
-            made.append(self._open(signal))
-        return [self._send(order) for order in made]
+        return self._exit(signal) if signal.action is Action.EXIT else self._enter(signal)
 
     def cancel(self, order_id: str) -> None:
-        """Ask the broker to cancel a working order; nothing happens to one that is at its end."""
+        """Ask the broker to cancel a working order; one that cannot be cancelled as it stands is left and journalled."""
         order = self.repository.order(order_id)
-        if order.state in FINAL or order.state is OrderState.CANCEL_PENDING:
+        if order.state is OrderState.READY:
+            self._step(order, OrderEvent.CANCEL)
             return
-        self._step(order, OrderEvent.CANCEL if order.state is OrderState.READY else OrderEvent.ASK_CANCEL)
-        if self.repository.order(order_id).state is OrderState.CANCEL_PENDING:
+        if (order.state, OrderEvent.ASK_CANCEL) not in TRANSITIONS:
+            if order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
+                self.repository.note("not_cancelled", order_id, self.now, reason=f"the order is {order.state}")
+            return
+        self._step(order, OrderEvent.ASK_CANCEL)
+        try:
             self.broker.cancel(order_id)
+        except Exception as error:  # noqa: BLE001 - a refusal leaves it working, anything else leaves us in doubt
+            order = self.repository.order(order_id)
+            if order.state is OrderState.CANCEL_PENDING:
+                event = OrderEvent.LOSE
+                if isinstance(error, Refused):
+                    event = OrderEvent.REFUSE_CHANGE_PARTIAL if order.filled else OrderEvent.REFUSE_CHANGE
+                self._step(replace(order, reason=f"{type(error).__name__}: {error}"), event)
 
-    def _close(self, signal: Signal, size: Decimal) -> Order:
+    def _exit(self, signal: Signal) -> list[Order]:
+        """Close what is held in the signal's direction, and take back an entry still working in it."""
+        working = self._working(signal)
+        for order in working:
+            if order.opens is signal.direction:
+                self.cancel(order.order_id)
+        if self._held(signal, working) is not signal.direction:  # row 20
+            return self._ignore(signal, f"not {signal.direction}")
+        return [self._send(self._close(signal))]
+
+    def _enter(self, signal: Signal) -> list[Order]:
+        """Open in the signal's direction, closing first what is held in the other (row 18)."""
+        for order in self.repository.open_orders(signal.account, signal.symbol):
+            if order.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
+                return self._ignore(signal, f"order {order.order_id} is {order.state}: no new risk until it is settled")
+        working = self._working(signal)
+        if any(not order.reduce_only for order in working):
+            return self._ignore(signal, "an entry is working already")
+        held = self._held(signal, working)
+        if held is signal.direction:  # row 17
+            return self._ignore(signal, f"already {held}")
+        made = [self._send(self._close(signal))] if held is not None else []
+        return [*made, self._send(self._open(signal))]
+
+    def _working(self, signal: Signal) -> list[Order]:
+        """The strategy's own orders in the symbol that are not at their end."""
+        orders = self.repository.open_orders(signal.account, signal.symbol)
+        return [order for order in orders if order.strategy == signal.strategy]
+
+    def _held(self, signal: Signal, working: list[Order]) -> Direction | None:
+        """The direction held once the closing orders under way have filled."""
+        if any(order.reduce_only and order.type is OrderType.MARKET for order in working):
+            return None
+        return self.ledger.position(signal.account, signal.strategy, signal.symbol).direction
+
+    def _ignore(self, signal: Signal, reason: str) -> list[Order]:
+        self.repository.note("ignored", signal.signal_id, self.now, reason=reason)
+        return []
+
+    def _close(self, signal: Signal) -> Order:
+        size = self.ledger.position(signal.account, signal.strategy, signal.symbol).size
         side = Side.SELL if size > 0 else Side.BUY
         order = self._order(signal, side, size.copy_abs(), "close", reduce_only=True)
         verdict = Verdict("reduce_only", "allow", "an exit is clamped to the position and never judged")
@@ -105,9 +137,19 @@ class OrderManager:
 
     def _open(self, signal: Signal) -> Order:
         side = Side.BUY if signal.direction is Direction.LONG else Side.SELL
-        with localcontext(MONEY_CONTEXT):
-            decision = self.risk.judge(
-                RiskContext(
+        decision = self._judge(signal)
+        size = price_units(decision.size, signal.factor)
+        order = self._order(signal, side, size, "open", protection=signal.protection)
+        self.repository.add_order(order, decision.verdicts, self.now)
+        if decision.reason or size <= 0:
+            return self._step(replace(order, reason=decision.reason), OrderEvent.DENY)
+        return self._step(order, OrderEvent.PASS)
+
+    def _judge(self, signal: Signal) -> Decision:
+        """Ask the risk chain; an account that cannot be valued is a denial like any other."""
+        try:
+            with localcontext(MONEY_CONTEXT):
+                context = RiskContext(
                     signal=signal,
                     instrument=self.instruments[signal.symbol],
                     position=self.ledger.position(signal.account, signal.strategy, signal.symbol),
@@ -116,13 +158,9 @@ class OrderManager:
                     size=None,
                     at=self.now,
                 )
-            )
-            size = price_units(decision.size, signal.factor)
-        order = self._order(signal, side, size, "open", protection=signal.protection)
-        self.repository.add_order(order, decision.verdicts, self.now)
-        if decision.reason or size <= 0:
-            return self._step(replace(order, reason=decision.reason), OrderEvent.DENY)
-        return self._step(order, OrderEvent.PASS)
+        except BadInput as error:
+            return Decision(Decimal(0), (Verdict("account", "deny", str(error)),))
+        return self.risk.judge(context)
 
     def _order(
         self,
@@ -152,13 +190,23 @@ class OrderManager:
         if order.state is not OrderState.READY:
             return order
         order = self._step(order, OrderEvent.AUTHORISE)
+        refused, reason = False, ""
         try:
             self.broker.submit(order)
         except Refused as refusal:
-            return self._step(replace(self.repository.order(order.order_id), reason=str(refusal)), OrderEvent.REJECT)
+            refused, reason = True, str(refusal)
         except Exception as error:  # noqa: BLE001 - whatever it was, the order may have arrived
             reason = f"{type(error).__name__}: {error}"
-            return self._step(replace(self.repository.order(order.order_id), reason=reason), OrderEvent.LOSE)
+        order = self.repository.order(order.order_id)
+        if not reason:
+            return order
+        order = replace(order, reason=reason)
+        if refused:
+            return self._step(order, OrderEvent.CONTRADICT if order.filled else OrderEvent.REJECT)
+        if order.state is OrderState.SENDING:
+            return self._step(order, OrderEvent.LOSE)
+        # the broker had answered before the call failed: what it said stands
+        self.repository.note("send_failed_late", order.order_id, self.now, reason=reason)
         return self.repository.order(order.order_id)
 
     # ---- reports from the broker -------------------------------------------------------------------------------------
@@ -185,12 +233,12 @@ class OrderManager:
         if not order.reduce_only:
             if order.protection.any:
                 self._protect(order, fill)
-        elif (
-            not self.broker.capabilities.protection  # one that holds protection ends the siblings itself
-            and self.ledger.position(order.account, order.strategy, order.symbol).size == 0
-        ):
+        elif not self.broker.capabilities.protection:  # a broker that holds protection ends the siblings itself
+            flat = self.ledger.position(order.account, order.strategy, order.symbol).size == 0
             for sibling in self.repository.open_orders(order.account, order.symbol):
-                if sibling.reduce_only and sibling.strategy == order.strategy and sibling.order_id != order.order_id:
+                if not sibling.reduce_only or sibling.strategy != order.strategy or sibling.order_id == order.order_id:
+                    continue
+                if flat or (order.group is not None and sibling.group == order.group):
                     self.cancel(sibling.order_id)
 
     def on_closed(self, order_id: str, state: str, reason: str) -> None:
@@ -217,7 +265,7 @@ class OrderManager:
                 continue
             child = Order(
                 signal_id=entry.signal_id,
-                client_order_id=str(uuid.uuid5(_CLIENT_IDS, f"{entry.client_order_id}|{kind}|{fill.fill_id}")),
+                client_order_id=str(uuid.uuid5(_CLIENT_IDS, json.dumps([entry.client_order_id, kind, fill.fill_id]))),
                 strategy=entry.strategy,
                 account=entry.account,
                 symbol=entry.symbol,
@@ -227,6 +275,7 @@ class OrderManager:
                 type=kind,
                 reduce_only=True,
                 parent_id=entry.order_id,
+                group=fill.fill_id,
                 level=level,
                 protection=protection,
             )
@@ -245,4 +294,4 @@ class OrderManager:
 
 def client_order_id(signal: Signal, leg: str, attempt: int = 1) -> str:
     """The id an order carries to the broker: the same for the same signal, account, leg and attempt, for ever."""
-    return str(uuid.uuid5(_CLIENT_IDS, f"{signal.source}|{signal.key}|{signal.account}|{leg}|{attempt}"))
+    return str(uuid.uuid5(_CLIENT_IDS, json.dumps([signal.source, signal.key, signal.account, leg, attempt])))

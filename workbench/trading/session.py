@@ -52,7 +52,7 @@ class BarSession:
         self.markets = {market.symbol: market for market in markets}
         self.history = max(history, strategy.warmup or 0)
         self.size, self.protection = terms.size_for(strategy), terms.protection_for(strategy)
-        self.last_seen: datetime | None = None
+        self.last_seen: dict[str, datetime] = {}
 
     def on_bars(self, bars: Mapping[str, Bar], seen: Mapping[str, int], now: datetime, *, trade: bool = True) -> None:
         """Take one instant's bars. `seen` tells how many rows of each market's columns have closed, this one included.
@@ -67,10 +67,13 @@ class BarSession:
             closed[symbol] = bar
         if not closed:
             return
-        start = max(bar.start for bar in closed.values())
-        if self.last_seen is not None and start <= self.last_seen:
-            raise BadInput("bar", start.isoformat(), f"does not follow the last one, {self.last_seen.isoformat()}")
-        self.last_seen = start
+        for symbol, bar in closed.items():
+            last = self.last_seen.get(symbol)
+            if last is not None and bar.start <= last:
+                raise BadInput(
+                    f"bar of {symbol}", bar.start.isoformat(), f"does not follow the last, {last.isoformat()}"
+                )
+        self.last_seen.update({symbol: bar.start for symbol, bar in closed.items()})
         self.broker.trade_bars(closed)
         for symbol, bar in closed.items():
             if bar.traded:

@@ -26,6 +26,7 @@ class OrderEvent(StrEnum):
     CANCEL = "cancel"
     MODIFY = "modify"
     REFUSE_CHANGE = "refuse_change"
+    REFUSE_CHANGE_PARTIAL = "refuse_change_partial"
     EXPIRE = "expire"
     CONTRADICT = "contradict"
 
@@ -79,16 +80,27 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.CANCEL_PENDING, E.CANCEL): S.CANCELLED,
     (S.CANCEL_PENDING, E.FILL_PART): S.CANCEL_PENDING,
     (S.CANCEL_PENDING, E.FILL_ALL): S.FILLED,
+    (S.CANCEL_PENDING, E.ACKNOWLEDGE): S.CANCEL_PENDING,
+    (S.CANCEL_PENDING, E.MODIFY): S.CANCEL_PENDING,  # a trail that moved meanwhile
+    (S.CANCEL_PENDING, E.REJECT): S.REJECTED,
     (S.CANCEL_PENDING, E.REFUSE_CHANGE): S.ACKED,
+    (S.CANCEL_PENDING, E.REFUSE_CHANGE_PARTIAL): S.PARTIAL,
     (S.CANCEL_PENDING, E.EXPIRE): S.EXPIRED,
     (S.CANCEL_PENDING, E.LOSE): S.UNKNOWN,
     (S.MODIFY_PENDING, E.MODIFY): S.ACKED,
     (S.MODIFY_PENDING, E.FILL_PART): S.MODIFY_PENDING,
     (S.MODIFY_PENDING, E.FILL_ALL): S.FILLED,
+    (S.MODIFY_PENDING, E.ACKNOWLEDGE): S.MODIFY_PENDING,
+    (S.MODIFY_PENDING, E.REJECT): S.REJECTED,
     (S.MODIFY_PENDING, E.REFUSE_CHANGE): S.ACKED,
+    (S.MODIFY_PENDING, E.REFUSE_CHANGE_PARTIAL): S.PARTIAL,
     (S.MODIFY_PENDING, E.CANCEL): S.CANCELLED,
     (S.MODIFY_PENDING, E.EXPIRE): S.EXPIRED,
     (S.MODIFY_PENDING, E.LOSE): S.UNKNOWN,
+    # an acknowledgement that comes late says nothing new
+    (S.FILLED, E.ACKNOWLEDGE): S.FILLED,
+    (S.CANCELLED, E.ACKNOWLEDGE): S.CANCELLED,
+    (S.EXPIRED, E.ACKNOWLEDGE): S.EXPIRED,
     # fills count even after the end; one that cannot be is for a person to look at
     (S.CANCELLED, E.FILL_PART): S.CANCELLED,
     (S.CANCELLED, E.FILL_ALL): S.FILLED,
@@ -114,6 +126,7 @@ TRANSITIONS: dict[tuple[S, E], S] = {
             S.REJECTED,
             S.FILLED,
             S.QUARANTINED,
+            S.EXTERNAL,
         )
     },
     # found at the broker, not ours

@@ -106,7 +106,7 @@ def test_bars_that_stand_still_or_run_backwards_are_refused(day: int) -> None:
     for step in range(5):
         floor.on(step)
     shown = len(floor.strategy.seen)
-    with pytest.raises(BadInput, match=r"bar 2024-01-0\d.*does not follow the last one, 2024-01-05"):
+    with pytest.raises(BadInput, match=r"bar of X 2024-01-0\d.*does not follow the last, 2024-01-05"):
         floor.on(day)
     assert len(floor.strategy.seen) == shown
 
@@ -114,7 +114,7 @@ def test_bars_that_stand_still_or_run_backwards_are_refused(day: int) -> None:
 def test_a_bar_that_runs_backwards_beside_another_symbols_next_bar_is_refused() -> None:
     floor = Floor()
     floor.on(3, X=bar(3), Y=bar(3, "Y"))
-    with pytest.raises(BadInput, match=r"does not follow the last one"):
+    with pytest.raises(BadInput, match=r"bar of Y .*does not follow the last, "):
         floor.on(4, X=bar(4), Y=bar(2, "Y"))
 
 
@@ -197,4 +197,4 @@ def test_without_trading_bars_are_marked_and_the_strategy_is_not_asked() -> None
     floor = Floor(("entries",))
     floor.session.on_bars({"X": bar(0)}, {"X": 1}, START + DAY, trade=False)
     assert floor.strategy.seen == []
-    assert floor.session.last_seen == START
+    assert floor.session.last_seen == {"X": START}
