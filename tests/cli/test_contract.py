@@ -24,8 +24,8 @@ def test_backtest_has_every_key_and_hand_worked_numbers(shell: Shell, tmp_path: 
     ]
     (tmp_path / "steps.csv").write_text("\n".join(rows))
     done = shell(
-        "backtest", "buy_and_hold", "--data", "csv:steps.csv", "--fees", "0", "--slippage", "0", "--cash", "1000", "--lot", "1",
-        "--json",
+        "backtest", "buy_and_hold", "--data", "csv:steps.csv", "--fees", "0", "--slippage", "0", "--cash", "1000",
+        "--lot", "1", "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
     found = done.json

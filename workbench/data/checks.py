@@ -1,28 +1,44 @@
-"""Checks: what is wrong with prices on the way in. Faults are told, never repaired."""
+"""Checks: what is wrong with prices on their way in. Nothing here repairs anything."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.data.calendars import Calendar
-from workbench.model import Instrument, from_ns, iso
+from workbench.data.calendars import DAY_NS, Calendar, is_daily
+from workbench.model import PRICE_STEP, from_ns, iso
 
 Floats = NDArray[np.float64]
-HIGHEST_PRICE = 9e9
-"""Prices are integers of 1e-8 in 63 bits; above this they would not fit."""
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Severity = Literal["error", "warning"]
+
+PRICE_LIMIT = 9e9
+"""Prices stay below it: they are compared as whole multiples of 1e-8 in 64 bits, with room for sums."""
+
+_REMEDIES = {
+    "time out of order": "sort the rows by time",
+    "duplicate time": "keep one row of each time",
+    "price too high": "divide all prices by a power of ten",
+    "factor not above 0": "correct the factors",
+}
+_OTHER_REMEDY = "correct the source, or leave those bars out with --start and --end: nothing is repaired silently"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of fault: how often, where first (UTC), and what. An error refuses the prices, a warning does not."""
+    """One kind of fault: how many bars have it, the first one's time (ISO, UTC), and more in words.
+
+    An `error` refuses the load; a `warning` is kept with the prices.
+    """
 
     kind: str
-    severity: str
+    severity: Severity
     count: int
     first: str
     detail: str
@@ -33,116 +49,174 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """Everything the checks found on one history."""
+    """Everything the checks found in the prices of one symbol."""
 
     findings: tuple[Finding, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Findings that refuse the prices."""
-        return tuple(f for f in self.findings if f.severity == "error")
+        """The findings that refuse the load."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """Findings to know about."""
-        return tuple(f for f in self.findings if f.severity == "warning")
+        """The findings that do not."""
+        return tuple(finding for finding in self.findings if finding.severity == "warning")
 
     @property
     def ok(self) -> bool:
-        """Whether nothing refuses the prices."""
+        """Whether there are no errors."""
         return not self.errors
+
+    @property
+    def remedy(self) -> str:
+        """What would clear the errors; empty without any."""
+        return " and ".join(dict.fromkeys(_REMEDIES.get(error.kind, _OTHER_REMEDY) for error in self.errors))
 
     def summary(self) -> str:
         """All findings in one line."""
         return "; ".join(map(str, self.findings)) or "no fault found"
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values."""
-        return {
-            "ok": self.ok,
-            "findings": [
-                {"kind": f.kind, "severity": f.severity, "count": f.count, "first": f.first, "detail": f.detail}
-                for f in self.findings
-            ],
+        """As JSON values."""
+        return {"ok": self.ok, "findings": [asdict(finding) for finding in self.findings]}
+
+
+def check_order(times: Ints) -> list[Finding]:
+    """Errors for times that run back and for times that stand more than once; `times` in the file's order."""
+    found = []
+    back = np.flatnonzero(np.diff(times) < 0) + 1
+    if len(back):
+        detail = f"data row {back[0] + 1} is earlier than the row before it"
+        found.append(_finding("time out of order", "error", len(back), times[back[0]], detail))
+    ordered = np.sort(times)
+    repeated = ordered[1:][np.diff(ordered) == 0]
+    if len(repeated):
+        row = int(np.flatnonzero(times == repeated[0])[1]) + 1
+        found.append(_finding("duplicate time", "error", len(repeated), repeated[0], f"again in data row {row}"))
+    return found
+
+
+def check_prices(times: Ints, prices: Mapping[str, Floats], raw: Mapping[str, Floats], factor: Floats) -> list[Finding]:
+    """Errors in open, high, low and close, as adjusted and rounded to the price grid, and in the factor.
+
+    `prices` and `raw` hold the four by name. A bar without a usable factor is told once, by its factor.
+    """
+    open_, high, low, close = (prices[name] for name in ("open", "high", "low", "close"))
+    four = np.vstack((open_, high, low, close))
+    with np.errstate(invalid="ignore"):
+        adjustable = np.isfinite(factor) & (factor > 0)
+        finite = adjustable & np.isfinite(four).all(axis=0)
+        highest = np.vstack((four, *raw.values())).max(axis=0)
+        outside = (open_ > high) | (open_ < low) | (close > high) | (close < low)
+        masks = {
+            "price missing or not finite": adjustable & ~finite,
+            "price not above 0": finite & (four <= 0).any(axis=0),
+            "price too high": finite & (highest >= PRICE_LIMIT),
+            "high below low": finite & (high < low),
+            "open or close outside low to high": finite & (high >= low) & outside,
         }
 
+    def shown(row: int) -> str:
+        limit = f", must be below {PRICE_LIMIT:.0e}" if highest[row] >= PRICE_LIMIT else ""
+        return ", ".join(f"{name} {column[row]:.10g}" for name, column in prices.items()) + limit
 
-def check_order(times: NDArray[np.int64]) -> list[Finding]:
-    """Times must increase: repeated ones and ones that run back are errors."""
-    step = np.diff(times)
-    found = []
-    for kind, wrong in (("duplicate time", step == 0), ("time out of order", step < 0)):
-        if wrong.any():
-            at = int(wrong.argmax()) + 1
-            found.append(Finding(kind, "error", int(wrong.sum()), _at(times, at), f"row {at + 1}"))
-    return found
+    found = _collect(times, "error", {"factor not above 0": ~adjustable}, lambda row: f"factor {factor[row]:.10g}")
+    return found + _collect(times, "error", masks, shown)
 
 
-def check_prices(
-    times: NDArray[np.int64],
-    open_: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    volume: Floats,
-    instrument: Instrument,
-) -> list[Finding]:
-    """Each bar's own numbers: finite, above 0, low ≤ open and close ≤ high, volume not below 0, on the tick."""
-    prices = {"open": open_, "high": high, "low": low, "close": close}
-    found: list[Finding] = []
-
-    def tell(kind: str, severity: str, wrong: NDArray[np.bool_], detail: str) -> None:
-        if wrong.any():
-            at = int(wrong.argmax())
-            shown = ", ".join(f"{name} {column[at]:g}" for name, column in prices.items())
-            found.append(Finding(kind, severity, int(wrong.sum()), _at(times, at), detail or shown))
-
-    for name, column in prices.items():
-        bad = ~np.isfinite(column)
-        tell(f"{name} missing or not finite", "error", bad, f"row {int(bad.argmax()) + 1} of the data")
-    finite = np.isfinite(open_) & np.isfinite(high) & np.isfinite(low) & np.isfinite(close)
+def check_volume(times: Ints, volume: Floats, counts: bool) -> list[Finding]:
+    """Errors for volume below 0, infinite or, where it `counts`, missing; a warning for bars without trades."""
     with np.errstate(invalid="ignore"):
-        lowest = np.fmin(np.fmin(open_, close), np.fmin(high, low))
-        tell("price not above 0", "error", finite & (lowest <= 0), "")
-        tell("high below low", "error", finite & (high < low), "")
-        inside = (np.fmin(open_, close) >= low) & (np.fmax(open_, close) <= high)
-        tell("open or close outside low to high", "error", finite & (high >= low) & ~inside, "")
-        tell(f"price above {HIGHEST_PRICE:g}", "error", finite & (np.fmax(high, low) > HIGHEST_PRICE), "")
-        tell("volume below 0 or not finite", "error", (volume < 0) | np.isinf(volume), "")
-        if instrument.tick is not None:
-            tick = float(instrument.tick)
-            off = np.zeros(len(times), np.bool_)
-            for column in prices.values():
-                off |= np.abs(column / tick - np.rint(column / tick)) > 1e-6
-            tell("price off the tick", "warning", finite & off, f"tick {instrument.tick}; fills are rounded against us")
-    return found
+        wrong = (volume < 0) | np.isinf(volume) | (np.isnan(volume) & counts)
+        untraded = (volume == 0) & counts
+    faults = _collect(
+        times, "error", {"volume below 0 or not a number": wrong}, lambda row: f"volume {volume[row]:.10g}"
+    )
+    return faults + _collect(times, "warning", {"untraded bar": untraded}, lambda _: "volume 0: nothing fills in them")
 
 
-def check_calendar(times: NDArray[np.int64], interval: int, calendar: Calendar) -> list[Finding]:
-    """Bars the calendar expects and that are absent, and bars where it expects none; both are warnings."""
+def check_tick(times: Ints, raw: Mapping[str, Floats], tick: Decimal | None) -> list[Finding]:
+    """A warning for raw prices off the tick grid; fills are rounded to it against us."""
+    if tick is None:
+        return []
+    step = int(tick / PRICE_STEP)
+    four = np.vstack(tuple(raw.values()))
+    usable = np.where(np.isfinite(four) & (np.abs(four) < PRICE_LIMIT), four, 0.0)
+    off = (np.rint(usable * 1e8).astype(np.int64) % step != 0).any(axis=0)
+    detail = f"tick {tick.normalize():f}; fills are rounded to it against us"
+    return _collect(times, "warning", {"price off the tick": off}, lambda _: detail)
+
+
+def check_calendar(times: Ints, interval_ns: int, calendar: Calendar) -> list[Finding]:
+    """Warnings for missing bars, bars while the market is closed, and bars that overlap; `times` must increase.
+
+    Missing bars are those between the first and the last: against the calendar for daily and shorter bars of a
+    market, else by the distance between neighbours. Shorter bars may count from the open or from local midnight; the
+    reading that misses fewer is taken.
+    """
     found = []
-    expected = calendar.expected(int(times[0]), int(times[-1]), interval) if len(times) else None
-    if expected is not None:
-        missing = expected[~np.isin(expected, times)]
-        if len(missing):
-            detail = f"{len(missing) / len(expected):.1%} of the bars the {calendar.name} calendar has"
-            found.append(Finding("gap", "warning", len(missing), iso(from_ns(int(missing[0]))), detail))
-    outside = calendar.outside(times, interval)
-    if outside.any():
-        first = _at(times, int(outside.argmax()))
-        found.append(
-            Finding(
-                "bar outside the sessions", "warning", int(outside.sum()), first, f"of the {calendar.name} calendar"
-            )
-        )
-    return found
+    missing, stretches, first = _missing(times, interval_ns, calendar)
+    if missing:
+        share = f"{100 * missing / (missing + len(times)):.2g} % of the bars the {calendar.name} calendar has"
+        found.append(_finding("gap", "warning", missing, first, f"in {stretches} stretch(es), {share}"))
+    if not calendar.never_closes and (is_daily(interval_ns) or interval_ns < DAY_NS):
+        sessions = calendar.sessions_around(int(times[0]), int(times[-1]))
+        closed = sessions.closes_of(times) < 0 if is_daily(interval_ns) else ~sessions.trades_in(times, interval_ns)
+        detail = f"of the {calendar.name} calendar"
+        found += _collect(times, "warning", {"bar outside the sessions": closed}, lambda _: detail)
+    hours = times % DAY_NS
+    if is_daily(interval_ns) and calendar.never_closes:
+        detail = "daily bars whose time of day in UTC changes; pass the --tz of their midnights"
+        found += _collect(times, "warning", {"changed hour": hours != hours[0]}, lambda _: detail)
+    # Days and months vary in length, so that only shorter bars can overlap for sure.
+    overlap = np.append(np.diff(times) < interval_ns, False) & (interval_ns < DAY_NS - DAY_NS // 24)
+    detail = f"followed by the next before the {interval_ns / 1e9:g} s of the others are over"
+    return found + _collect(times, "warning", {"short bar": overlap}, lambda _: detail)
 
 
-def forming(ends: NDArray[np.int64], now: datetime | None) -> int:
-    """How many bars at the end have not closed yet."""
-    limit = int((now or datetime.now(UTC)).timestamp() * 10**9)
-    return int((ends > limit).sum())
+def check_closed(times: Ints, ends: Ints, now_ns: int) -> list[Finding]:
+    """A warning for a last bar still forming at `now_ns`, and one for bars that begin later.
+
+    Bars of the future cannot form: they are made up or in a wrong zone, and are kept as they are.
+    """
+    late = np.flatnonzero(ends > now_ns)
+    if not len(late):
+        return []
+    future = int((times > now_ns).sum())
+    if future:
+        detail = f"made up, or in a wrong zone: it is {iso(from_ns(now_ns))} now; check --tz and this machine's clock"
+        return [_finding("bar in the future", "warning", future, times[len(times) - future], detail)]
+    return [_finding("forming bar", "warning", 1, times[late[0]], "not closed yet, so left out: it is no bar")]
 
 
-def _at(times: NDArray[np.int64], row: int) -> str:
-    return iso(from_ns(int(times[row])))
+def _missing(times: Ints, interval_ns: int, calendar: Calendar) -> tuple[int, int, int]:
+    """How many bars are missing, in how many stretches, and the start of the first."""
+    if calendar.never_closes or (interval_ns > DAY_NS and not is_daily(interval_ns)):
+        lacking = np.rint(np.diff(times) / interval_ns).astype(np.int64) - 1
+        at = np.flatnonzero(lacking > 0)
+        return int(lacking[at].sum()), len(at), int(times[at[0]]) + interval_ns if len(at) else 0
+    best: tuple[int, int, int] | None = None
+    for on_the_clock in (False, True):
+        expected = calendar.expected_starts(int(times[0]), int(times[-1]), interval_ns, on_the_clock=on_the_clock)
+        absent = ~np.isin(expected, times, assume_unique=True)
+        count = int(absent.sum())
+        if best is None or count < best[0]:
+            stretches = int((absent & ~np.append(False, absent[:-1])).sum()) if count else 0
+            best = count, stretches, int(expected[np.argmax(absent)]) if count else 0
+        if not count or is_daily(interval_ns):
+            break
+    return best or (0, 0, 0)
+
+
+def _collect(times: Ints, severity: Severity, masks: Mapping[str, Bools], detail: Any) -> list[Finding]:
+    """A finding for each mask that marks a bar; `detail` says more of a row."""
+    marked: Iterable[tuple[str, Bools]] = ((kind, mask) for kind, mask in masks.items() if mask.any())
+    return [
+        _finding(kind, severity, int(mask.sum()), times[np.argmax(mask)], detail(int(np.argmax(mask))))
+        for kind, mask in marked
+    ]
+
+
+def _finding(kind: str, severity: Severity, count: int, first: int | np.int64, detail: str) -> Finding:
+    return Finding(kind, severity, count, iso(from_ns(int(first))), detail)

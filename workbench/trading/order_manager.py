@@ -68,7 +68,7 @@ class OrderManager:
         return self._exit(signal) if signal.action is Action.EXIT else self._enter(signal)
 
     def cancel(self, order_id: str) -> None:
-        """Ask the broker to cancel a working order; one that cannot be cancelled as it stands is left and journalled."""
+        """Ask the broker to cancel a working order; one that cannot be cancelled now is left and journalled."""
         order = self.repository.order(order_id)
         if order.state is OrderState.READY:
             self._step(order, OrderEvent.CANCEL)
