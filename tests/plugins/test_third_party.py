@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 GOOD = """
-from workbench.hookspecs import DataSourceRecord, RiskRuleRecord, StrategyRecord, hookimpl
+from workbench.hookspecs import CommandRecord, DataSourceRecord, RiskRuleRecord, StrategyRecord, hookimpl
+
+@hookimpl
+def workbench_commands():
+    yield CommandRecord("acme_hello", "{package}.parts:hello", "Greets")
 
 @hookimpl
 def workbench_strategies():
@@ -47,6 +51,15 @@ class AcmeSource:
         close = [100.0 + (i * 7) % 13 for i in range(80)]
         frame = pd.DataFrame({"time": days, "open": close, "high": close, "low": close, "close": close})
         return PriceTable(frame, Instrument("ROCKET"), volume_counts=False)
+
+def hello(parser):
+    parser.add_argument("name")
+
+    def run(options, bench):
+        print(f"hello {options.name} from {len(bench.plugins.records('strategy'))} strategies")
+        return 0
+
+    return run
 
 class Never:
     def judge(self, context):
@@ -158,6 +171,14 @@ def test_a_third_partys_strategy_and_data_run_through_the_same_door(environment:
     assert found["params"] == {"n": 4}
     assert found["metrics"]["trades"] > 3
     assert found["data"]["source"] == "acme"
+
+
+@pytest.mark.slow
+def test_a_third_partys_command_is_one_of_the_shells(environment: Path, tmp_path: Path) -> None:
+    done = run(environment, tmp_path, "acme_hello", "Ada")
+    assert (done.returncode, done.stdout) == (0, "hello Ada from 8 strategies\n"), done.stderr
+    assert "acme_hello" in run(environment, tmp_path, "--help").stdout
+    assert run(environment, tmp_path, "acme_hello").returncode == 2
 
 
 @pytest.mark.slow

@@ -71,8 +71,8 @@ def read_times(where: str, column: pd.Series, zone: ZoneInfo | None) -> Times:
     """The times of a table's column; `zone` is that of times that carry none.
 
     Texts must be ISO 8601 with a whole date, all zoned, all naive, or all dates alone. A typed column cannot hold dates
-    alone, so its naive times are dates where all are midnight. Of an hour that comes twice when clocks change, the order of
-    the rows tells which is which, where it can. Raises DataFault naming the row and text it cannot use.
+    alone, so its naive times are dates where all are midnight. Of an hour that comes twice when clocks change, the
+    order of the rows tells which is which, where it can. Raises DataFault naming the row and text it cannot use.
     """
     import pandas as pd
 

@@ -6,7 +6,8 @@ from workbench.research.metrics import CHOOSABLE, Metrics, run_metrics
 from workbench.research.provenance import environment, fingerprint
 from workbench.research.spec import OPTIONS, RunSpec
 from workbench.research.tape import Tape
-from workbench.research.walkforward import WalkForward, walk_forward
+from workbench.research.walk import walk_forward
+from workbench.research.walkforward import WalkForward
 from workbench.research.windows import Span
 
 __all__ = [
