@@ -15,7 +15,7 @@ from workbench.risk import RiskChain
 from workbench.strategy import Bars
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proofs:
     """Look-ahead and warm-up proof of each symbol, and one parity certificate over all of them."""
 
@@ -54,6 +54,11 @@ class Proofs:
             "parity": self.parity.to_dict(),
             "failures": self.failures,
         }
+
+    def __repr__(self) -> str:
+        return (
+            f"<Proofs of {self.strategy}: {'; '.join(self.failures) or 'no look-ahead, warm-up, parity: all passed'}>"
+        )
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import inspect
+import linecache
 import sys
 from pathlib import Path
 
@@ -92,7 +94,7 @@ def _with_helpers(source: bytes, folder: str, before: set[str]) -> str:
 
 
 def source_of(strategy: type[Strategy]) -> str:
-    """The source text of a strategy: of its module's file, or of the class alone where it was typed in a notebook."""
+    """The source text of a strategy: of its file and helpers, or of the class where it was typed in a notebook."""
     module = sys.modules.get(strategy.__module__)
     loaded = getattr(module, _SOURCE, None)
     if isinstance(loaded, str):
@@ -100,12 +102,36 @@ def source_of(strategy: type[Strategy]) -> str:
     file = getattr(module, "__file__", None)
     if file is not None and Path(file).is_file():
         return Path(file).read_text(encoding="utf-8")
+    return _typed_source(strategy) or _bytecode(strategy)
+
+
+def _typed_source(strategy: type[Strategy]) -> str:
+    """The text of a class typed in a notebook's cell; empty where nobody kept it."""
+    filename = strategy.signals.__code__.co_filename
+    text = "".join(linecache.getlines(filename))
     try:
-        return inspect.getsource(strategy)
-    except (OSError, TypeError):
-        raise StrategyFault(
-            "strategy", strategy.__name__, "has no source that can be read", "keep it in a file"
-        ) from None
+        tree = ast.parse(text)
+    except SyntaxError:
+        return ""
+    first = strategy.signals.__code__.co_firstlineno
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == strategy.__name__:
+            found = ast.get_source_segment(text, node) or ""
+            if node.lineno <= first <= (node.end_lineno or 0):
+                return found
+    return ""
+
+
+def _bytecode(strategy: type[Strategy]) -> str:
+    """What stands for the text of a class that was typed where no text is kept, as at a bare prompt."""
+    digest = hashlib.sha256()
+    for name, value in sorted(vars(strategy).items()):
+        code = getattr(getattr(value, "fget", value), "__code__", None)
+        if code is not None:
+            digest.update(name.encode() + code.co_code + repr(code.co_consts).encode())
+    return (
+        f"# {strategy.__qualname__} was typed where no source is kept; SHA-256 of its bytecode: {digest.hexdigest()}\n"
+    )
 
 
 def code_fingerprint(strategy: type[Strategy]) -> str:
