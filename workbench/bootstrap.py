@@ -22,7 +22,7 @@ from workbench.settings import Settings, load_settings
 if TYPE_CHECKING:
     from workbench.data import PriceHistory
     from workbench.fills import Terms
-    from workbench.proofs import Proofs
+    from workbench.proofs import Locator, Proofs
     from workbench.research import Backtest, RunSpec, WalkForward
     from workbench.risk import RiskChain
     from workbench.strategy import Strategy
@@ -56,7 +56,7 @@ class Workbench:
         """The run registry of this home; made on first use."""
         from workbench.store import SqlRunRegistry, open_database
 
-        engine = open_database(self.settings.research_database)
+        engine = open_database(self.settings.home / "research.db")
         return SqlRunRegistry(engine, self.settings.artifacts)
 
     # ---- parts -----------------------------------------------------------------------------------------------------
@@ -97,6 +97,17 @@ class Workbench:
         if not (isinstance(kind, type) and issubclass(kind, Strategy)):
             raise PluginFault(f"strategy {strategy}: its factory is {kind!r}, not a Strategy class")
         return strategy, strategy, strategy, kind
+
+    def _locator(self, chosen: Chosen) -> Locator | None:
+        """Where another process finds a strategy; None for a class that only this one has."""
+        from workbench.proofs import Locator
+        from workbench.strategy import is_file_reference
+
+        if chosen.family.startswith("notebook:"):
+            return None
+        if is_file_reference(chosen.reference):
+            return Locator(chosen.reference, is_file=True)
+        return Locator(self.plugins.find("strategy", chosen.reference).factory, is_file=False)
 
     def histories(self, spec: RunSpec) -> list[PriceHistory]:
         """Load and check the prices a spec names."""
@@ -144,10 +155,11 @@ class Workbench:
         **options: Any,
     ) -> tuple[Chosen, RunSpec]:
         """A strategy found and a spec made of everything given; options that are None were not given."""
-        from workbench.research import RunSpec
+        from workbench.research import DEFAULTS, RunSpec
 
         chosen = self.strategy(strategy, params, axes)
-        given = {name: str(value) for name, value in options.items() if value is not None}
+        # what was not given is written down too: a later change of a default must not change an old run
+        given = {**DEFAULTS, **{name: str(value) for name, value in options.items() if value is not None}}
         if data.partition(":")[0] in ("csv", "parquet"):  # so that a rerun from another folder finds the file
             source, _, paths = data.partition(":")
             data = f"{source}:" + ",".join(
@@ -206,7 +218,13 @@ class Workbench:
 
         began = time.perf_counter()
         kind = self._find(strategy)[3]
-        axes = dict(grid) if isinstance(grid, Mapping) else dict(parse_axis(kind, text) for text in grid)
+        pairs = list(grid.items()) if isinstance(grid, Mapping) else [parse_axis(kind, text) for text in grid]
+        axes = dict(pairs)
+        for name in axes:
+            if [n for n, _ in pairs].count(name) > 1:
+                raise BadInput("grid", name, "is searched twice", "give each parameter one axis")
+            if name in (params or {}):
+                raise BadInput("grid", name, "is searched and set too", "leave one of the two out")
         chosen, spec = self.spec(strategy, data, params, axes, **options)
         spans = Span.parse("train", train), Span.parse("test", test)
         histories, terms = self.histories(spec), spec.terms()
@@ -246,7 +264,7 @@ class Workbench:
         result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
         proofs = prove(
             result, lambda: self.paper_broker(terms), self.risk_chain(), live_history=self.settings.live_history,
-            lookahead_cuts=self.settings.lookahead_cuts, progress=progress,
+            lookahead_cuts=self.settings.lookahead_cuts, locator=self._locator(chosen), progress=progress,
         )  # fmt: skip
         if not record:
             return proofs
@@ -264,6 +282,7 @@ class Workbench:
         params: Mapping[str, Any] | None = None,
         *,
         last_days: int | None = None,
+        record: bool = True,
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> Replay:
@@ -282,10 +301,13 @@ class Workbench:
             chosen.name, chosen.strategy, histories, terms, self.paper_broker(terms), self.risk_chain(),
             live_history=self.settings.live_history, trade_from=trade_from, progress=progress,
         )  # fmt: skip
+        run = replace(run, data=data_dict(histories))
+        if not record:
+            return run
         run = replace(run, run_id=new_id())
         journal = "".join(json.dumps(dict(entry)) + "\n" for entry in run.repository.journal())
         self._record(
-            run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, data_dict(histories),
+            run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, run.data,
             run.summary(), began, artifacts=[Artifact("journal.jsonl", "application/jsonl", journal.encode())],
         )  # fmt: skip
         return run
@@ -304,19 +326,21 @@ class Workbench:
             "strategy": spec.pop("strategy"), "data": spec.pop("data"), "params": spec.pop("params"),
             "progress": progress, **spec.pop("options"),
         }  # fmt: skip
-        data: dict[str, Any]
+        data: Mapping[str, Any]
         if old.kind == "backtest":
             result = self.backtest(**job, record=False)
             figures, data = result.metrics.to_dict(), result.data_dict()
         elif old.kind == "walkforward":
+            job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
             walked = self.walk_forward(**job, **spec, record=False)
             figures, data = walked.metrics.to_dict(), walked.data_dict()
         elif old.kind == "proof":
             proofs = self.prove(**job, record=False)
             figures, data = proofs.to_dict(), proofs.data
         else:
-            raise BadInput("run", run_id, f"is a {old.kind}", "rerun knows backtest, walkforward and proof")
-        chosen = self.strategy(job["strategy"], job["params"])
+            played = self.replay(**job, **spec, record=False)
+            figures, data = played.summary(), played.data
+        chosen = self.strategy(job["strategy"], old.params)
         compared = {
             "code": (old.code_fingerprint, _code(chosen)),
             "data": (old.data_fingerprint, data["fingerprint"]),
@@ -350,13 +374,18 @@ class Workbench:
         from workbench.research import environment, fingerprint
         from workbench.strategy import source_of
 
-        known = environment()
+        known, code = environment(), _code(chosen)
         source = Artifact("strategy.py", "text/x-python", source_of(type(chosen.strategy)).encode())
         trials = []
         for strategy in tried:
             levels = terms.protection_for(strategy) if terms else None
             size = str(terms.size_for(strategy)) if terms else None
-            evaluated = {**strategy.params, "·size": size, "·levels": levels and dataclasses.astuple(levels)}
+            evaluated = {
+                **strategy.params,
+                "·code": code,
+                "·size": size,
+                "·levels": levels and dataclasses.astuple(levels),
+            }
             trials.append(Trial(fingerprint(evaluated), str(data["fingerprint"]), run_id))
         self.registry.add(
             RunRecord(
@@ -368,7 +397,7 @@ class Workbench:
                 params=dict(chosen.strategy.params),
                 data=data,
                 data_fingerprint=str(data["fingerprint"]),
-                code_fingerprint=_code(chosen),
+                code_fingerprint=code,
                 environment=known,
                 environment_fingerprint=fingerprint(known),
                 metrics=json.loads(_json(figures)),

@@ -23,13 +23,8 @@ class Settings(BaseModel):
     blocked_plugins: tuple[str, ...] = Field(default=(), description="Plugins that are not loaded, by name.")
     live_history: int = Field(default=5_000, ge=100, description="Longest history, in bars, given to a live strategy.")
     lookahead_cuts: int = Field(
-        default=5_000, ge=10, description="Up to so many bars the look-ahead proof cuts at each."
+        default=5_000, ge=1_000, description="Up to so many bars the look-ahead proof cuts at each."
     )
-
-    @property
-    def research_database(self) -> str:
-        """URL of the run registry's database."""
-        return f"sqlite:///{self.home / 'research.db'}"
 
     @property
     def artifacts(self) -> Path:
@@ -43,7 +38,13 @@ def load_settings(home: str | Path | None = None) -> Settings:
     `home` defaults to `$WORKBENCH_HOME`, then to `.workbench` in the working folder. It need not exist.
     Raises BadInput that names the file or variable, the key and what is allowed.
     """
-    folder = Path(home or os.environ.get("WORKBENCH_HOME") or ".workbench").expanduser().absolute()
+    named = Path(home or os.environ.get("WORKBENCH_HOME") or ".workbench")
+    try:
+        folder = named.expanduser().absolute()
+    except RuntimeError:
+        raise BadInput(
+            "home", str(named), "names a user that does not exist", "set WORKBENCH_HOME to a folder"
+        ) from None
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     file = folder / FILE_NAME
@@ -52,6 +53,10 @@ def load_settings(home: str | Path | None = None) -> Settings:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInput("settings file", str(file), f"not valid TOML ({error})", "correct or remove it") from None
+        except OSError as error:
+            raise BadInput(
+                "settings file", str(file), f"cannot be read ({error.strerror})", "correct or remove it"
+            ) from None
         origin = dict.fromkeys(values, str(file))
     if "home" in values:
         raise BadInput("settings file", str(file), "holds the key home", "set WORKBENCH_HOME instead")

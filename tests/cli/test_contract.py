@@ -204,3 +204,58 @@ def test_nothing_but_the_document_is_on_stdout(shell: Shell) -> None:
 def test_debug_shows_the_traceback(shell: Shell) -> None:
     with pytest.raises(Exception, match="ema_cros"):
         shell("--debug", "backtest", "ema_cros", "--data", "sample:AAPL")
+
+
+LOUD = """
+import sys
+from workbench import Signals, Strategy
+class Prints(Strategy):
+    def signals(self, bars):
+        print("hello", len(bars))
+        return Signals(entries=bars.close > 104, exits=bars.close < 102)
+class Quits(Strategy):
+    def signals(self, bars):
+        sys.exit(0)
+"""
+
+
+def test_what_a_strategy_prints_does_not_get_into_the_document(shell: Shell, tmp_path: Path, prices: Path) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    done = shell("backtest", "loud.py:Prints", "--data", f"csv:{prices}", "--json")
+    assert done.json["metrics"]["trades"] > 0
+    assert "hello 60" in done.err
+    assert shell("prove", "loud.py:Prints", "--data", f"csv:{prices}", "--json").json["lookahead"]["passed"]
+
+
+def test_a_strategy_that_exits_does_not_end_the_shell_as_if_all_were_well(
+    shell: Shell, tmp_path: Path, prices: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    done = shell("backtest", "loud.py:Quits", "--data", f"csv:{prices}", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "SystemExit" in done.err
+
+
+def test_json_may_stand_before_or_after_an_action(shell: Shell) -> None:
+    assert shell("runs", "--json", "list").json == shell("runs", "list", "--json").json == []
+
+
+@pytest.mark.parametrize("name", ["a?b", "p%20c", ":memory:x", "with space", "ü#'"])
+def test_a_home_of_any_name_holds_its_own_runs(
+    shell: Shell, tmp_path: Path, prices: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / name))
+    assert shell("backtest", "buy_and_hold", "--data", f"csv:{prices}").code == 0
+    assert (tmp_path / name / "research.db").is_file()
+    assert len(shell("runs", "list", "--json").json) == 1
+
+
+def test_an_edited_rule_is_another_trial_and_a_replay_can_be_rerun(shell: Shell, tmp_path: Path, prices: Path) -> None:
+    file = tmp_path / "loud.py"
+    for level in (104, 105):
+        file.write_text(LOUD.replace("104", str(level)))
+        run = shell("backtest", "loud.py:Prints", "--data", f"csv:{prices}", "--json").json
+    assert shell("runs", "show", run["run_id"]).json["family_trials"] == 2
+    played = shell("replay", "loud.py:Prints", "--data", f"csv:{prices}", "--json").json
+    again = shell("runs", "rerun", played["run_id"], "--json")
+    assert (again.code, again.json["differences"]) == (0, [])

@@ -28,7 +28,6 @@ def test_without_a_file_the_defaults_count_and_nothing_is_made(tmp_path: Path) -
     home = tmp_path / "not there"
     made = load_settings(home)
     assert (made.home, made.blocked_plugins, made.live_history, made.lookahead_cuts) == (home, (), 5000, 5000)
-    assert made.research_database == f"sqlite:///{home / 'research.db'}"
     assert made.artifacts == home / "artifacts"
     assert not home.exists()
 
@@ -45,11 +44,11 @@ def test_the_file_overrides_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, 'blocked_plugins = ["one"]\nlive_history = 250\nlookahead_cuts = 11\n')
+    write(tmp_path, 'blocked_plugins = ["one"]\nlive_history = 250\nlookahead_cuts = 1100\n')
     monkeypatch.setenv("WORKBENCH_LIVE_HISTORY", "300")
     monkeypatch.setenv("WORKBENCH_BLOCKED_PLUGINS", " two ,, three,")
     made = load_settings(tmp_path)
-    assert (made.blocked_plugins, made.live_history, made.lookahead_cuts) == (("two", "three"), 300, 11)
+    assert (made.blocked_plugins, made.live_history, made.lookahead_cuts) == (("two", "three"), 300, 1100)
 
 
 def test_an_empty_blocked_list_in_the_environment_blocks_nothing(

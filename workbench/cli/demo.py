@@ -25,7 +25,7 @@ PEEKING = f"{demo_peeking.__file__}:PeeksAhead"
 def demo(options: argparse.Namespace, bench: Workbench) -> int:
     """Backtest, walk forward, prove, refuse a strategy that looks ahead, replay on paper, report, summarise."""
     began = time.perf_counter()
-    bench.settings.home.mkdir(parents=True, exist_ok=True)
+    _ = bench.registry  # a home that cannot be written is refused before the work
     steps = _Steps()
     with steps.step(f"backtest {STRATEGY} on AAPL with costs") as report:
         result = bench.backtest(STRATEGY, DATA, progress=report, **COSTS)

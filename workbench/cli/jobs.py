@@ -44,6 +44,7 @@ def check(options: argparse.Namespace, bench: Workbench) -> int:
 
 def backtest(options: argparse.Namespace, bench: Workbench) -> int:
     """Backtest, record, print the figures."""
+    _refuse_report_folder(options.report)
     with progress(not options.json) as report:
         result = bench.backtest(
             options.strategy, options.data, given_params(options), progress=report, **given_options(options)
@@ -81,6 +82,7 @@ def prove(options: argparse.Namespace, bench: Workbench) -> int:
 
 def walkforward(options: argparse.Namespace, bench: Workbench) -> int:
     """Walk forward, record, print the windows and the stitched figures."""
+    _refuse_report_folder(options.report)
     workers = whole_number("--workers", options.workers) or 1
     with progress(not options.json) as report, _executor(workers) as executor:
         result = bench.walk_forward(
@@ -174,6 +176,12 @@ def write_report(path: str, page: str) -> None:
         Path(path).expanduser().write_text(page, encoding="utf-8")
     except OSError as error:
         raise BadInput("--report", path, f"cannot be written ({error.strerror})", "choose another file") from None
+
+
+def _refuse_report_folder(path: str | None) -> None:
+    """Say before the work that its report could not be written after it."""
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise BadInput("--report", path, "lies in a folder that does not exist", "choose another file")
 
 
 def _mark(passed: bool) -> str:

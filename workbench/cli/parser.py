@@ -27,13 +27,15 @@ class _WrongUse(WorkbenchError):
 def run(arguments: Sequence[str]) -> int:
     """Parse a command line and run the command. Raises WorkbenchError with the exit code to leave with."""
     from workbench.bootstrap import open_workbench
+    from workbench.cli.output import answers_only
 
     parser, commands = _parser()
     # A plugin's command is looked up only where ours do not answer: --help lists them all.
     first = next((a for a in arguments if not a.startswith("-")), None)
     bench = None
     if first is None or first not in commands.choices:
-        bench = open_workbench()
+        with answers_only():
+            bench = open_workbench()
         for record in bench.plugins.records("command"):
             if record.name not in commands.choices:
                 added = commands.add_parser(record.name, help=record.summary)
@@ -44,12 +46,14 @@ def run(arguments: Sequence[str]) -> int:
     if answer is None:
         parser.print_help()
         return 0 if not arguments else 2
-    if isinstance(answer, str):
-        module, _, name = answer.partition(":")
-        answer = getattr(importlib.import_module(f"workbench.cli.{module}"), name)
+    if not isinstance(answer, str):  # a plugin's command prints as it likes
+        return int(answer(options, bench) or 0)
+    module, _, name = answer.partition(":")
+    answer = getattr(importlib.import_module(f"workbench.cli.{module}"), name)
     if getattr(options, "no_desk", False):
         return int(answer(options) or 0)
-    return int(answer(options, bench or open_workbench()) or 0)
+    with answers_only():
+        return int(answer(options, bench or open_workbench()) or 0)
 
 
 def _parser() -> tuple[_Parser, Any]:
@@ -58,6 +62,7 @@ def _parser() -> tuple[_Parser, Any]:
         description="Write a strategy once, prove it, promote it on evidence, run it with the same code.",
         epilog="State lives under $WORKBENCH_HOME (default .workbench). --debug shows tracebacks.",
     )
+    parser.set_defaults(json=False)
     parser.add_argument("--version", action="version", version=f"workbench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser, title="commands")
 
@@ -117,7 +122,12 @@ def _command(commands: Any, name: str, summary: str, answer: str) -> argparse.Ar
     added: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + "."
     )
-    added.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    added.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print one JSON document on stdout and nothing else",
+    )
     added.set_defaults(answer=answer)
     return added
 
@@ -180,6 +190,6 @@ def whole_number(name: str, text: str | None, low: int = 1) -> int | None:
         value = int(text)
     except ValueError:
         raise BadInput(name, text, "is no whole number", f"give one from {low}") from None
-    if value < low:
-        raise BadInput(name, text, f"must be at least {low}")
+    if not low <= value < 2**31:
+        raise BadInput(name, text, f"must be from {low} to {2**31 - 1}")
     return value

@@ -137,9 +137,15 @@ def check_volume(times: Ints, volume: Floats, counts: bool) -> list[Finding]:
 
 
 def check_tick(times: Ints, raw: Mapping[str, Floats], tick: Decimal | None) -> list[Finding]:
-    """A warning for raw prices off the tick grid; fills are rounded to it against us."""
+    """A warning for raw prices off the tick grid, on which fills are rounded against us; an error below one tick."""
     if tick is None:
         return []
+    with np.errstate(invalid="ignore"):
+        below = raw["low"] < float(tick)
+    if below.any():
+        return _collect(
+            times, "error", {"price below one tick": below}, lambda row: f"low {raw['low'][row]:.10g}, tick {tick:f}"
+        )
     step = int(tick / PRICE_STEP)
     four = np.vstack(tuple(raw.values()))
     usable = np.where(np.isfinite(four) & (np.abs(four) < PRICE_LIMIT), four, 0.0)

@@ -73,7 +73,7 @@ def settle(long_entry, long_exit, short_entry, short_exit):
 @njit(cache=True)
 def whole_lots(size, factor, lot):
     """A size cut to whole lots of the raw instrument, in units of the (adjusted) price."""
-    return math.floor(size * factor / lot + LOT_GUARD) * lot / factor
+    return np.floor(size * factor / lot + LOT_GUARD) * lot / factor
 
 
 @njit(cache=True)

@@ -81,7 +81,8 @@ class SizeRequest:
             return
         if self.amount is None:
             raise BadInput("size", self.rule.value, "needs an amount", f"as in {self.rule.value}:10")
-        positive(f"size {self.rule.value}", self.amount)
+        if positive(f"size {self.rule.value}", self.amount) > 10**15:
+            raise BadInput("size", str(self), "must not be above 1e15")
         if self.rule in (SizeRule.PERCENT, SizeRule.RISK) and self.amount > 100:
             raise BadInput("size", f"{self.rule.value}:{self.amount}", "must not be above 100 percent of equity")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.errors import StrategyFault
 from workbench.model import from_ns, iso
 from workbench.ports import ProgressCallback, no_progress
+from workbench.proofs.apart import Apart, Locator
 from workbench.strategy import Bars, Columns, Strategy
 
 MOST_SIGNALS = 20_000
@@ -22,7 +24,9 @@ class LookaheadProof:
     """What was cut and compared. `first_leak` names the earliest bar whose answer needed a later bar.
 
     At a cut after bar t the strategy answers on bars up to t alone; every row up to t must equal the answer on the
-    whole history, bit for bit. `coverage` says which cuts were made.
+    whole history, bit for bit. `coverage` says which cuts were made, and in which process: one that never saw a later
+    bar, or (for a class that only this process has, as in a notebook) this one. What no cutting can show: a strategy
+    that reads the prices from somewhere else than the bars it is given.
     """
 
     passed: bool
@@ -41,16 +45,42 @@ class LookaheadProof:
 
 
 def prove_no_lookahead(
-    strategy: Strategy, bars: Bars, *, every_up_to: int = 5_000, seed: int = 0, progress: ProgressCallback = no_progress
+    strategy: Strategy,
+    bars: Bars,
+    *,
+    locator: Locator | None = None,
+    every_up_to: int = 5_000,
+    seed: int = 0,
+    progress: ProgressCallback = no_progress,
 ) -> LookaheadProof:
     """Cut after every bar up to `every_up_to` bars; beyond, after every bar with a signal and as many random ones.
 
     A strategy that raises on a cut history shorter than its declared warm-up is not faulted for that cut; longer, it
     is, since it would fail in a live session too.
     """
-    count = len(bars)
     whole = strategy.answer(bars)
-    cuts, coverage = _cuts(whole, count, every_up_to, seed)
+    cuts, coverage = _cuts(whole, len(bars), every_up_to, seed)
+    if locator is None:
+        told = f"{coverage}, in this process, which has seen them all"
+        return _compare(
+            strategy, bars, whole, cuts, told, lambda length: strategy.answer(bars.rows(0, length)), progress
+        )
+    with Apart(strategy, locator, bars) as apart:
+        told = f"{coverage}, in a process that never saw a later one"
+        return _compare(strategy, bars, whole, cuts, told, apart.answer, progress)
+
+
+def _compare(
+    strategy: Strategy,
+    bars: Bars,
+    whole: Columns,
+    cuts: NDArray[np.int64],
+    coverage: str,
+    ask: Callable[[int], Columns],
+    progress: ProgressCallback,
+) -> LookaheadProof:
+    """Ask on every cut history, shortest first, and compare with the answer on the whole."""
+    count = len(bars)
     leak: dict[str, Any] | None = None
     leaking = compared = 0
     made = 0
@@ -59,7 +89,7 @@ def prove_no_lookahead(
             progress("look-ahead", done, len(cuts))
         length = int(cut) + 1
         try:
-            answer = strategy.answer(bars.rows(0, length))
+            answer = ask(length)
         except StrategyFault as fault:
             if length <= (strategy.warmup or 0):
                 continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.ports import BarBroker, ProgressCallback, no_progress
+from workbench.proofs.apart import Locator
 from workbench.proofs.lookahead import LookaheadProof, prove_no_lookahead
 from workbench.proofs.parity import ParityProof, prove_parity
 from workbench.proofs.warmup import WarmupProof, prove_warmup
@@ -89,12 +90,19 @@ def prove(
     *,
     live_history: int,
     lookahead_cuts: int,
+    locator: Locator | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Proofs:
-    """Prove the strategy of a backtest on its data: look-ahead, warm-up, then parity with the order path."""
+    """Prove the strategy of a backtest on its data: look-ahead, warm-up, then parity with the order path.
+
+    With a `locator` the look-ahead proof asks the strategy in another process, a new one for each symbol.
+    """
     columns = [Bars(**history.columns) for history in backtest.tape.histories]
     strategy = backtest.strategy
-    lookahead = [prove_no_lookahead(strategy, bars, every_up_to=lookahead_cuts, progress=progress) for bars in columns]
+    lookahead = [
+        prove_no_lookahead(strategy, bars, locator=locator, every_up_to=lookahead_cuts, progress=progress)
+        for bars in columns
+    ]
     warmup = [prove_warmup(strategy, bars, progress=progress) for bars in columns]
     parity, _ = prove_parity(backtest, make_broker, risk, live_history=live_history, progress=progress)
     return Proofs(backtest.name, dict(strategy.params), backtest.data_dict(), tuple(lookahead), tuple(warmup), parity)

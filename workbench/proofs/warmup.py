@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from workbench.errors import StrategyFault
 from workbench.model import from_ns, iso
 from workbench.ports import ProgressCallback, no_progress
-from workbench.strategy import Bars, Strategy
+from workbench.strategy import Bars, Columns, Strategy
 
 TOLERANCE = 1e-6
 """Sizes and levels count as settled within this share; entries and exits must be the same."""
 STARTS = 1_000
 """At most so many beginnings of history are tried."""
+SCALED_FROM = 1_000
+"""From so many bars on a past of another scale is tried too; a shorter history leaves it no time to fade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class WarmupProof:
     row is compared with the answer on the whole. `bars_needed` is one more than the longest history at whose end a row
     still differed; `last_difference` shows that row. It must not reach `limit`: half the history, or three quarters
     where the strategy declares more. `declared` is the strategy's own figure and must not be below `bars_needed`.
-    `signals` counts the rows with a signal that agreed afterwards.
+    `signals` counts the rows with a signal that agreed afterwards. On 1,000 bars or more, prices before some starts are
+    also made a thousand times higher and lower: that too must not show after `limit` bars.
     """
 
     passed: bool
@@ -75,6 +78,10 @@ def prove_warmup(
             if row + 2 > needed:
                 needed = row + 2
                 told = {"bars_of_past": row + 1, "time": iso(from_ns(int(bars.times[start + row]))), "field": field}
+    if needed <= limit and count >= SCALED_FROM:
+        haunted = _scaled_difference(strategy, bars, whole, starts, limit)
+        if haunted is not None:
+            needed, told = limit + 1, haunted
     progress("warm-up", len(starts), len(starts))
     signals = int(flagged[int(starts[0]) + needed - 1 :].sum())
     reason = ""
@@ -99,6 +106,28 @@ def prove_warmup(
         last_difference=told,
         reason=reason,
     )
+
+
+def _scaled_difference(
+    strategy: Strategy, bars: Bars, whole: Columns, starts: NDArray[np.int64], limit: int
+) -> dict[str, Any] | None:
+    """Whether prices a thousand times higher or lower, before a start, still show `limit` bars later; where, if so.
+
+    Leaving bars out shows a lasting memory (a highest price ever) only where what was left out mattered; this makes it
+    matter.
+    """
+    for start in np.unique(starts[np.linspace(0, len(starts) - 1, 4).astype(int)]):
+        for scale in (1000.0, 0.001):
+            columns = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
+            for column in columns.values():
+                column[:start] *= scale
+            answer = strategy.answer(Bars(bars.times, **columns, volume=bars.volume, symbol=bars.symbol))
+            later = answer.rows(start + limit, len(bars))
+            found = later.first_difference(whole.rows(start + limit, len(bars)), TOLERANCE)
+            if found is not None:
+                row = int(start) + limit + found[0]
+                return {"bars_of_past": row - int(start), "time": iso(from_ns(int(bars.times[row]))), "field": found[1]}
+    return None
 
 
 def _starts(last: int, seed: int) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from workbench.research.backtest import Backtest, backtest, data_dict, data_fing
 from workbench.research.grid import combinations, parse_axis
 from workbench.research.metrics import CHOOSABLE, Metrics, run_metrics
 from workbench.research.provenance import environment, fingerprint
-from workbench.research.spec import OPTIONS, RunSpec
+from workbench.research.spec import DEFAULTS, OPTIONS, RunSpec
 from workbench.research.tape import Tape
 from workbench.research.walk import walk_forward
 from workbench.research.walkforward import WalkForward
@@ -12,6 +12,7 @@ from workbench.research.windows import Span
 
 __all__ = [
     "CHOOSABLE",
+    "DEFAULTS",
     "OPTIONS",
     "Backtest",
     "Metrics",

@@ -78,6 +78,11 @@ class Backtest:
         for history in self.tape.histories:
             if history.instrument.lot is None:
                 notes.append(f"{history.symbol}: no lot given, sizes are cut to 1e-6")
+            if any(f.kind == "gap" and f.count > 0.1 * history.bars for f in history.report.findings):
+                notes.append(
+                    f"{history.symbol}: many bars are missing on the {history.calendar} calendar, by which figures are "
+                    f"annualised ({history.periods_per_year:g} bars a year); name the right one with --calendar"
+                )
             if history.report.warnings:
                 notes.append(f"{history.symbol}: {history.report.summary()}")
         return [*FILL_NOTES, *notes]

@@ -35,7 +35,7 @@ def parse_axis(strategy: type[Strategy], text: str) -> tuple[str, list[Any]]:
     if step <= 0:
         raise BadInput(f"grid {name} step", step, "must be above 0")
     if high < low:
-        raise BadInput(f"grid {name} high", high, f"is below low, {low}")
+        raise BadInput(f"grid {name} high", str(high), f"is below low, {low}")
     count = int((high - low) / step) + 1
     if count > MOST:
         raise BadInput("grid", text, f"has {count} values, more than {MOST}", "take a larger step")
@@ -56,6 +56,12 @@ def combinations(
         count *= len(values)
     if count > MOST:
         raise BadInput("grid", f"{count} combinations", f"more than {MOST}", "take larger steps")
+    declared = strategy.declared()
+    for name, values in axes.items():
+        if name not in declared:
+            raise UnknownName(f"grid parameter of {strategy.__name__}", name, declared)
+        for value in values:
+            declared[name].check(value)
     found: list[Strategy] = []
     refused = ""
     for values in itertools.product(*axes.values()):

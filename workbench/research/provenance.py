@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("workbench", "numpy", "pandas", "numba", "ta-lib", "vectorbt", "pandas-market-calendars", "sqlalchemy")
-ENGINE = ("fills", "strategy", "data", "research")
+ENGINE = ("model", "fills", "strategy", "data", "risk", "research", "trading", "proofs")
 """The packages whose code makes the numbers."""
 
 

@@ -18,6 +18,12 @@ OPTIONS = (
 """What a run may be told besides strategy, parameters and data; the same names in the shell and in Python."""
 
 
+DEFAULTS = {"fees": "10", "slippage": "5", "cash": "100000"}
+"""What counts where nothing is given; written into every spec, so that a rerun has them."""
+SMALLEST, LARGEST = Decimal("1e-12"), Decimal("1e12")
+"""Numbers of a run lie in between, or are 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """One run as it was asked for: strategy reference, parameters, SOURCE:SYMBOLS, and options as text.
@@ -65,12 +71,12 @@ class RunSpec:
             stop=self._level("stop"),
             target=self._level("target"),
             trail=self._level("trail"),
-            shared_cash=given.get("shared_cash", "false").lower() == "true",
+            shared_cash=_yes("shared_cash", given.get("shared_cash", "false")),
         )
 
     def grid_number(self, name: str) -> Decimal | None:
         """`lot` or `tick`, above 0, or None where it was not given."""
-        return positive(name, decimal(name, self.options[name])) if name in self.options else None
+        return positive(name, self._number(name, Decimal(1))) if name in self.options else None
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
@@ -82,7 +88,18 @@ class RunSpec:
         }
 
     def _number(self, name: str, usual: Decimal) -> Decimal:
-        return decimal(name, self.options[name]) if name in self.options else usual
+        if name not in self.options:
+            return usual
+        number = decimal(name, self.options[name])
+        if number and not SMALLEST <= abs(number) <= LARGEST:
+            raise BadInput(name, self.options[name], f"is not between {SMALLEST} and {LARGEST:.0e}")
+        return number
 
     def _level(self, name: str) -> Decimal | None:
-        return positive(name, decimal(name, self.options[name])) if name in self.options else None
+        return positive(name, self._number(name, Decimal(1))) if name in self.options else None
+
+
+def _yes(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise BadInput(name, text, "is neither true nor false")
+    return text.lower() == "true"

@@ -77,7 +77,7 @@ def _search(task: tuple[Tape, list[Strategy], Terms, str, Window]) -> tuple[Stra
     past = [Bars(**h.columns).rows(0, _rows_before(tape, c, window.train_stop)) for c, h in enumerate(tape.histories)]
     best: tuple[Strategy, Metrics] | None = None
     for candidate in candidates:
-        answers = [_padded(candidate.answer(bars), h.bars) for bars, h in zip(past, tape.histories, strict=True)]
+        answers = [_padded(_answer(candidate, bars), h.bars) for bars, h in zip(past, tape.histories, strict=True)]
         outcome = tape.run(
             answers,
             terms,
@@ -93,6 +93,11 @@ def _search(task: tuple[Tape, list[Strategy], Terms, str, Window]) -> tuple[Stra
             best = candidate, figures
     assert best is not None
     return best
+
+
+def _answer(strategy: Strategy, bars: Bars) -> Columns:
+    """A strategy's answer; it is not asked about a symbol that has no bars yet."""
+    return strategy.answer(bars) if len(bars) else Signals().columns(0, "")
 
 
 def _score(figures: Metrics, metric: str) -> float:
@@ -123,7 +128,7 @@ def _stitch(tape: Tape, chosen: Sequence[Strategy], terms: Terms, windows: Seque
         whole = Signals().columns(history.bars, "")
         for window, strategy in zip(windows, chosen, strict=True):
             start, stop = _rows_before(tape, c, window.test_first), _rows_before(tape, c, window.test_stop)
-            answer = strategy.answer(bars.rows(0, stop)).rows(start, stop)
+            answer = _answer(strategy, bars.rows(0, stop)).rows(start, stop)
             levels = terms.protection_for(strategy)
             answer = replace(
                 answer,

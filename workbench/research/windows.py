@@ -33,6 +33,8 @@ class Span:
             count, unit = int(text), "bars"
         else:
             raise BadInput(name, value, "is no span", "give bars as in 250, or 90d, 12w, 6m, 2y")
+        if count > 1_000_000 or (unit != "bars" and count > 20_000):
+            raise BadInput(name, value, "is too long", "give bars as in 250, or 90d, 12w, 6m, 2y")
         if count < 1:
             raise BadInput(name, value, "must be at least 1", "give bars as in 250, or 90d, 12w, 6m, 2y")
         return Span(count, unit)
@@ -89,14 +91,19 @@ def _edges(times: NDArray[np.int64], train: Span, test: Span) -> list[tuple[int,
     begin = pd.Timestamp(int(times[0]), tz="UTC")
     interval = int(np.median(np.diff(times))) if len(times) > 1 else 0
     last = pd.Timestamp(int(times[-1]) + interval, tz="UTC")
+
+    def step_from(origin: Any, steps: int) -> Any:
+        return origin + after(test, steps) if steps else origin
+
+    # every edge from one origin: months clipped at their ends must not drift apart from window to window
+    try:
+        origin = begin + after(train)
+        step_from(origin, 1)
+    except (OverflowError, ValueError, pd.errors.OutOfBoundsDatetime):
+        return []  # longer than time itself: no window fits
     edges: list[tuple[int, int, int]] = []
-    step = 0
-    while True:
-        moved = begin + after(test, step) if step else begin
-        test_begin = moved + after(train)
-        test_end = test_begin + after(test)
-        if test_end > last:
-            return edges
-        places = np.searchsorted(times, [int(t.as_unit("ns").value) for t in (moved, test_begin, test_end)])
+    while (test_end := step_from(origin, len(edges) + 1)) <= last:
+        moments = step_from(begin, len(edges)), step_from(origin, len(edges)), test_end
+        places = np.searchsorted(times, [int(t.as_unit("ns").value) for t in moments])
         edges.append((int(places[0]), int(places[1]), int(places[2])))
-        step += 1
+    return edges

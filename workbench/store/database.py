@@ -26,16 +26,17 @@ _MIGRATION_LOCK = 0x776F726B  # any fixed number, the same for all processes on 
 _one_migration = threading.Lock()  # Alembic keeps the migration under way in a module-level proxy
 
 
-def open_database(url: str, *, lock_timeout: float = 10.0) -> Engine:
+def open_database(url: str | Path, *, lock_timeout: float = 10.0) -> Engine:
     """Open a research database, made and migrated to the newest revision where needed; the caller disposes the engine.
 
-    `url` is `sqlite:///FILE` (the folder is made) or a `postgresql://…` one. `lock_timeout`, in seconds, is how long
-    a SQLite writer waits for another. Transactions begin as writers; give a connection or engine the execution option
-    `sqlite_begin="DEFERRED"` for reading alone.
+    `url` is a SQLite file's path, `sqlite:///FILE` (the folder is made) or a `postgresql://…` one. `lock_timeout`, in
+    seconds, is how long a SQLite writer waits for another. Transactions begin as writers; give a connection or engine
+    the execution option `sqlite_begin="DEFERRED"` for reading alone.
     Raises BadInput for a home that cannot be written, a file that is no database or not ours, a database from a newer
     version, and a URL that cannot be used; errors of that sort in later use are BadInput too.
     """
-    place = _parse(url)
+    # a path is never read as a URL: it may hold signs that mean something there
+    place = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else _parse(url)
     is_sqlite = place.get_backend_name() == "sqlite"
     if is_sqlite:
         _make_folder(place)
@@ -85,8 +86,8 @@ def _shown(place: URL) -> str:
 
 def _file(place: URL) -> Path | None:
     """The file of a SQLite URL; None in memory."""
-    name = (place.database or "").removeprefix("file:")
-    return Path(name).absolute() if name and ":memory:" not in name else None
+    name = place.database or ""
+    return Path(name.removeprefix("file:")).absolute() if name not in ("", ":memory:") else None
 
 
 def _make_folder(place: URL) -> None:

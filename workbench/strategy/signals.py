@@ -128,6 +128,10 @@ def _numbers(strategy: str, name: str, value: Any, bars: int) -> NDArray[np.floa
             f"holds {given[np.isinf(given) | (given <= 0)][0]}",
             "give numbers above 0, or NaN for none",
         )
+    most = 1e15 if name == "size" else 100_000.0
+    if (given > most).any() or (given < 1e-6).any():
+        wrong = given[(given > most) | (given < 1e-6)][0]
+        raise StrategyFault(f"strategy {strategy}", name, f"holds {wrong:g}", f"keep it between 1e-6 and {most:g}")
     if name in ("stop", "trail") and (given >= 100).any():
         raise StrategyFault(
             f"strategy {strategy}",

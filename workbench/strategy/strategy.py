@@ -93,7 +93,7 @@ class Strategy(ABC):
             given = self.replace().signals(bars)
         except WorkbenchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise StrategyFault(
                 f"strategy {name}", f"on {len(bars)} bars", f"raised {type(error).__name__}: {error}"
             ) from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -37,6 +37,7 @@ class Replay:
     times: NDArray[np.int64]
     equity: NDArray[np.float64]
     bars: int
+    data: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = ""
 
     @property

@@ -317,3 +317,12 @@ def test_a_signals_own_size_and_levels_replace_the_runs() -> None:
     bars = [(100,) * 4, (100, 100, 97, 98), (98,) * 4]
     found = one(bars, make_terms(stop="50"), entries={0}, size=[3.0, 1.0, 1.0], stop=[2.0, float("nan"), 9.0])
     assert found == [(1, "buy", 3, 100, "entry"), (1, "sell", 3, 98, "stop")]
+
+
+def test_more_lots_than_an_integer_holds_are_still_lots() -> None:
+    # 1e12 of cash at a price of 1e-6 is 1e18 units, 1e26 lots of 1e-8
+    result = run(
+        flat(0.000001, 0.000001, 0.000002), {"entries": {0}}, make_terms(cash="1000000000000"), lot="0.00000001"
+    )
+    assert result.outcome.orders["size"].tolist() == [pytest.approx(1e18)]
+    assert result.metrics["total_return"] == pytest.approx(1.0)

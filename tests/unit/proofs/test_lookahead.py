@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from workbench_strategies.crosses import EmaCross
 
 from workbench import Bars, Signals, Strategy, cross_above, cross_below
-from workbench.proofs import prove_no_lookahead
+from workbench.proofs import Locator, prove_no_lookahead
+from workbench.strategy import load_strategy_file
 from workbench.testing.conformance import random_bars
 
 
@@ -110,7 +115,7 @@ def test_a_causal_strategy_passes_and_says_what_was_cut() -> None:
     assert proof.passed, proof.reason
     assert proof.cuts == 300
     assert proof.rows_compared == 300 * 301 // 2
-    assert proof.coverage == "after every one of 300 bars"
+    assert proof.coverage.startswith("after every one of 300 bars, in this process")
 
 
 def test_beyond_the_limit_cuts_are_at_signals_and_at_random_and_coverage_is_stated() -> None:
@@ -150,3 +155,75 @@ def test_pandas_is_at_hand_inside_signals() -> None:
     frame = random_bars(3, 0).frame
     assert isinstance(frame, pd.DataFrame)
     assert str(frame.index.tz) == "UTC"
+
+
+REMEMBERS = """
+from workbench import Signals, Strategy
+
+SEEN = {}
+
+
+class ByBeginning(Strategy):
+    \"\"\"Remembers its answer on the longest history that began at a time.\"\"\"
+
+    def signals(self, bars):
+        key = (bars.symbol, int(bars.times[0])) if len(bars) else None
+        known = SEEN.get(key)
+        if known is None or len(known) < len(bars):
+            ahead = [bars.close[min(t + 1, len(bars) - 1)] > bars.close[t] for t in range(len(bars))]
+            SEEN[key] = known = ahead
+        return Signals(entries=known[: len(bars)])
+
+
+class Quits(Strategy):
+    def signals(self, bars):
+        if len(bars) == 50:
+            import os
+            os._exit(0)
+        return Signals(entries=bars.close > 100)
+
+
+class Prints(Strategy):
+    def signals(self, bars):
+        print("hello", len(bars))
+        return Signals(entries=bars.close > 100)
+"""
+
+
+def test_a_leak_through_memory_outside_the_strategy_is_caught_by_a_process_that_never_saw_later_bars(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "remembers.py"
+    file.write_text(REMEMBERS)
+    strategy = load_strategy_file(f"{file}:ByBeginning")()
+    bars = random_bars(300, 1)
+    here = prove_no_lookahead(strategy, bars)
+    assert here.passed, "asked here it answers from memory: this is what the other process is for"
+    assert "in this process" in here.coverage
+    apart = prove_no_lookahead(strategy, bars, locator=Locator(f"{file}:ByBeginning", is_file=True))
+    assert not apart.passed
+    assert apart.leaking_cuts > 100
+    assert "in a process that never saw a later one" in apart.coverage
+
+
+def test_the_other_process_gives_the_same_answers_and_survives_what_a_strategy_prints(tmp_path: Path) -> None:
+    file = tmp_path / "remembers.py"
+    file.write_text(REMEMBERS)
+    bars = random_bars(300, 2)
+    proof = prove_no_lookahead(
+        load_strategy_file(f"{file}:Prints")(), bars, locator=Locator(f"{file}:Prints", is_file=True)
+    )
+    assert proof.passed, proof.reason
+    assert proof.cuts == 300
+    library = Locator("workbench_strategies.crosses:EmaCross", is_file=False)
+    assert prove_no_lookahead(EmaCross(fast=3, slow=9), bars, locator=library).passed
+
+
+def test_a_strategy_that_ends_the_other_process_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "remembers.py"
+    file.write_text(REMEMBERS.replace("len(bars) == 50", "len(bars) == 50 and SEEN.setdefault('n', 0) == 0"))
+    quits = load_strategy_file(f"{file}:Quits")
+    sys.modules[quits.__module__].SEEN["n"] = 1  # in this process it goes on
+    proof = prove_no_lookahead(quits(), random_bars(100, 1), locator=Locator(f"{file}:Quits", is_file=True))
+    assert not proof.passed
+    assert "ended the process" in proof.reason

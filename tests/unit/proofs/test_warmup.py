@@ -88,3 +88,16 @@ def test_a_history_without_a_signal_proves_nothing() -> None:
     proof = prove_warmup(Never(), random_bars(500, 1))
     assert not proof.passed
     assert "no signal to measure by" in proof.reason
+
+
+class HighestEver(Strategy):
+    def signals(self, bars: Bars) -> Signals:
+        top = np.maximum.accumulate(bars.close) if len(bars) else bars.close
+        return Signals(entries=bars.close >= top)
+
+
+@pytest.mark.parametrize("seed", range(4))  # a history that sets no new high late cannot show it
+def test_a_memory_that_lasts_for_ever_fails_though_dropping_bars_may_not_show_it(seed: int) -> None:
+    proof = prove_warmup(HighestEver(), random_bars(1500, seed))
+    assert not proof.passed
+    assert "never settles" in proof.reason or "no signal to measure by" in proof.reason

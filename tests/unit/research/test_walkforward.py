@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 
 from tests.support import DAY, flat, make_history, make_terms, scripted
-from workbench import BadInput, open_workbench
+from workbench import BadInput, Bars, Signals, Strategy, open_workbench
 from workbench.research import Span, combinations, parse_axis, walk_forward
 from workbench.research.windows import split
 
 BENCH = open_workbench()
+
+
+class BuyFirst(Strategy):
+    """Compares with its first bar, and breaks where there is none."""
+
+    def signals(self, bars: Bars) -> Signals:
+        return Signals(entries=bars.close > bars.close[0])
 
 
 def days(count: int) -> np.ndarray:
@@ -41,13 +48,35 @@ def test_calendar_windows_keep_to_months() -> None:
     assert joined == [w.test_first for w in found[1:]]
 
 
-@pytest.mark.parametrize("text", ["0", "-5", "x", "", "2q", "1.5"])
+@pytest.mark.parametrize("first", range(25, 40))
+@pytest.mark.parametrize(("train", "test"), [("2m", "1m"), ("1y", "5m"), ("6w", "10d")])
+def test_calendar_windows_join_whatever_day_of_the_month_they_begin_on(first: int, train: str, test: str) -> None:
+    times = days(900)[first:]
+    found = split(times, Span.parse("train", train), Span.parse("test", test), anchored=False)
+    assert len(found) > 2
+    assert [w.test_stop for w in found[:-1]] == [w.test_first for w in found[1:]]
+    assert all(w.train_stop == w.test_first for w in found)
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "x", "", "2q", "1.5", "99999999999y", "20001y"])
 def test_a_span_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadInput, match="train"):
         Span.parse("train", text)
 
 
+def test_a_symbol_that_starts_later_is_not_asked_before_its_first_bar() -> None:
+    early, late = (
+        make_history(flat(*range(100, 160)), symbol="A"),
+        make_history(flat(*[5.0] * 20), symbol="B", days=range(40, 60)),
+    )
+    touchy = type("Touchy", (BuyFirst,), {})()
+    found = walk_forward("touchy", touchy, [early, late], make_terms(), train=Span(20), test=Span(10))
+    assert len(found.windows) == 4
+
+
 def test_spans_too_long_or_of_two_kinds_are_refused() -> None:
+    with pytest.raises(BadInput, match="does not fit"):
+        split(days(10), Span(9999, "years"), Span(1, "years"), anchored=False)
     with pytest.raises(BadInput, match="does not fit into 10 bars"):
         split(days(10), Span(9), Span(2), anchored=False)
     with pytest.raises(BadInput, match="both in bars or both in calendar time"):
