@@ -170,7 +170,7 @@ def _method(metrics: Metrics) -> str:
 
 
 def _trade_table(result: Backtest) -> tuple[str, list[str], list[list[str]], int]:
-    columns = ["symbol", "side", "entry (UTC)", "price", "exit (UTC)", "price", "size", "P&L", "return", "exit by"]
+    columns = ["symbol", "side", "entry (UTC)", "price", "exit (UTC)", "price", "raw size", "P&L", "return", "exit by"]
     rows = [
         [
             t.symbol, t.direction, _minute(t.entry_time), f"{t.entry_price:,.4f}", _minute(t.exit_time),

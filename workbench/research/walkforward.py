@@ -76,7 +76,10 @@ class WalkForward:
     def metrics(self) -> Metrics:
         """Figures of the stitched out-of-sample run."""
         periods = max(h.periods_per_year for h in self.tape.histories)
-        return run_metrics(self.outcome.equity, self.outcome.start_cash, periods, self.trade_list)
+        held = np.zeros(self.stop - self.first, np.bool_)
+        for trade in self.trade_list:
+            held[trade.entry_idx - self.first : (trade.exit_idx or self.stop) - self.first] = True
+        return run_metrics(self.outcome.equity, self.outcome.start_cash, periods, self.trade_list, float(held.mean()))
 
     @property
     def efficiency(self) -> tuple[float | None, str]:
