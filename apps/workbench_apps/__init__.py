@@ -1,1 +1,1 @@
-"""Panel pages and Voila helpers; filled from the app's issue on."""
+"""Panel pages and helpers of Voila dashboards; none yet."""

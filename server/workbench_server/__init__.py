@@ -1,1 +1,1 @@
-"""The FastAPI server; filled from the server's issue on."""
+"""The FastAPI server; nothing yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.support import make_history, make_terms, run
-from workbench import open_workbench
+from workbench import Bars, Signals, Strategy, open_workbench
 from workbench.research import Backtest
 
 pytestmark = pytest.mark.xdist_group("vectorbt")
@@ -164,3 +165,24 @@ def test_a_thousand_bars_with_two_orders_or_more_are_no_trouble(vbt: Any) -> Non
     counts = np.bincount(result.outcome.orders["idx"])
     assert (counts >= 2).sum() > 1000
     assert np.allclose(result.portfolio.value().to_numpy(), result.outcome.equity, rtol=1e-9)
+
+
+class OnVectorbtsIndicators(Strategy):
+    """vectorbt's own indicators inside `signals`."""
+
+    def signals(self, bars: Bars) -> Signals:
+        import vectorbt
+
+        close = bars.frame["close"]
+        fast, slow = vectorbt.MA.run(close, 10), vectorbt.MA.run(close, 30)
+        return Signals(entries=fast.ma_crossed_above(slow), exits=fast.ma_crossed_below(slow))
+
+
+def test_vectorbts_indicators_work_inside_signals_and_agree_with_ours(vbt: Any, tmp_path: Path) -> None:
+    bench = open_workbench(tmp_path)
+    theirs = bench.backtest(OnVectorbtsIndicators, "sample:IBM", record=False)
+    ours = bench.backtest("sma_cross", "sample:IBM", {"fast": 10, "slow": 30}, record=False)
+    assert len(ours.trade_list) > 50
+    # vectorbt carries a running sum, so a few crosses of near-equal averages may differ by rounding
+    same = {t.entry_time for t in ours.trade_list} & {t.entry_time for t in theirs.trade_list}
+    assert len(same) > 0.95 * len(ours.trade_list)

@@ -121,6 +121,8 @@ def replay(options: argparse.Namespace, bench: Workbench) -> int:
         return 0
     for fill in found["fills_list"]:
         say(f"  {fill['time']}  {fill['side']:4} {fill['size']} {fill['symbol']} at {fill['price']}  ({fill['cause']})")
+    if run.data["adjusted"]:
+        say("  (prices are adjusted, and sizes are in units of them)")
     say(f"{found['bars']} bars, {found['signals']} signals, {found['orders']} orders, {found['fills']} fills")
     say(f"equity {found['start_cash']} → {found['end_equity']:.2f}, fees {found['fees']}")
     say(f"run {run.run_id}")
