@@ -172,6 +172,11 @@ def test_the_start_imports_next_to_nothing(wb: Path) -> None:
     assert not imported & {"subprocess", "shutil", "tempfile", "urllib.request", "importlib.util"}
 
 
+def hears_interrupts() -> None:
+    """Undo what a shell does to a job in the background: tests run there would start children deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 # --- setting up again ------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +207,11 @@ def test_interrupted_update_puts_every_locked_package_right(wb: Path) -> None:
     run(wb)
     (wb.parent / "requirements.lock").write_text("# changed\n")
     with subprocess.Popen(
-        [sys.executable, str(wb)], env=environment(STUB_SLEEP="30"), stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, str(wb)],
+        env=environment(STUB_SLEEP="30"),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=hears_interrupts,
     ) as process:
         wait_for(lambda: len(calls(wb)) == 3)
         os.killpg(process.pid, signal.SIGINT)
@@ -420,7 +429,11 @@ def test_fresh_checkout_for_real(tmp_path: Path) -> None:
 def test_killed_fresh_set_up_is_made_anew_and_two_at_once_share_it(tmp_path: Path) -> None:
     wb = project(tmp_path / "c", block("setuptools"))
     with subprocess.Popen(
-        [sys.executable, str(wb)], env=environment(), stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, str(wb)],
+        env=environment(),
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=hears_interrupts,
     ) as process:
         wait_for((wb.parent / ".venv" / "pyvenv.cfg").exists)
         os.killpg(process.pid, signal.SIGKILL)

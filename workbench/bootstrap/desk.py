@@ -1,22 +1,22 @@
-"""Bootstrap: settings in, a ready Workbench out. The only place where parts are wired together."""
+"""The desk: settings in, a ready Workbench out. The only place where parts are wired together."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BadInput, PluginFault, StrategyFault
+from workbench.bootstrap.recording import Chosen, as_json, equity_of
+from workbench.bootstrap.recording import record as record_run
+from workbench.errors import BadInput, PluginFault
 from workbench.model import new_id
 from workbench.plugin_manager import PluginManager
-from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRecord, RunRegistry, Trial, no_progress
+from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRegistry, no_progress
 from workbench.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
     from workbench.risk import RiskChain
     from workbench.strategy import Strategy
     from workbench.trading import Replay
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A strategy ready to run: the name it goes by, how to find it again, its trial family, and the instance."""
-
-    name: str
-    reference: str
-    family: str
-    strategy: Strategy
 
 
 class Workbench:
@@ -190,9 +180,9 @@ class Workbench:
             return result
         result = replace(result, run_id=new_id())
         found = result.to_dict()
-        artifacts = [Artifact("result.json", "application/json", _json(found)), self._equity(result)]
-        self._record(
-            result.run_id, "backtest", chosen, spec.to_dict(), found["data"], found["metrics"], began,
+        artifacts = [Artifact("result.json", "application/json", as_json(found)), equity_of(result)]
+        record_run(
+            self.registry, result.run_id, "backtest", chosen, spec.to_dict(), found["data"], found["metrics"], began,
             artifacts=artifacts, tried=[chosen.strategy], terms=terms,
         )  # fmt: skip
         return result
@@ -237,9 +227,10 @@ class Workbench:
         result = replace(result, run_id=new_id())
         found = result.to_dict()
         more = {"train": str(train), "test": str(test), "metric": metric, "anchored": anchored, "grid": axes}
-        artifacts = [Artifact("result.json", "application/json", _json(found)), self._equity(result)]
-        self._record(
-            result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(), found["stitched"], began,
+        artifacts = [Artifact("result.json", "application/json", as_json(found)), equity_of(result)]
+        record_run(
+            self.registry, result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(),
+            found["stitched"], began,
             artifacts=artifacts, tried=combinations(type(chosen.strategy), chosen.strategy.params, axes), terms=terms,
         )  # fmt: skip
         return result
@@ -269,8 +260,8 @@ class Workbench:
         if not record:
             return proofs
         proofs = replace(proofs, run_id=new_id())
-        self._record(
-            proofs.run_id, "proof", chosen, spec.to_dict(), result.data_dict(), proofs.to_dict(), began,
+        record_run(
+            self.registry, proofs.run_id, "proof", chosen, spec.to_dict(), result.data_dict(), proofs.to_dict(), began,
             passed=proofs.passed,
         )  # fmt: skip
         return proofs
@@ -306,143 +297,19 @@ class Workbench:
             return run
         run = replace(run, run_id=new_id())
         journal = "".join(json.dumps(dict(entry)) + "\n" for entry in run.repository.journal())
-        self._record(
-            run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, run.data,
+        record_run(
+            self.registry, run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, run.data,
             run.summary(), began, artifacts=[Artifact("journal.jsonl", "application/jsonl", journal.encode())],
         )  # fmt: skip
         return run
 
     def rerun(self, run_id: str, progress: ProgressCallback = no_progress) -> dict[str, Any]:
         """Make a recorded run again and say whether code, data, environment and figures are the same; not recorded."""
-        from workbench.research import environment
+        from workbench.bootstrap.rerunning import rerun
 
-        old = self.registry.get(run_id)
-        spec = dict(old.spec)
-        if spec["strategy"] == old.strategy and old.family.startswith("notebook:"):
-            raise BadInput(
-                "run", run_id, f"its strategy {old.strategy} was typed in a notebook", "run the notebook again"
-            )
-        job: dict[str, Any] = {
-            "strategy": spec.pop("strategy"), "data": spec.pop("data"), "params": spec.pop("params"),
-            "progress": progress, **spec.pop("options"),
-        }  # fmt: skip
-        data: Mapping[str, Any]
-        if old.kind == "backtest":
-            result = self.backtest(**job, record=False)
-            figures, data = result.metrics.to_dict(), result.data_dict()
-        elif old.kind == "walkforward":
-            job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
-            walked = self.walk_forward(**job, **spec, record=False)
-            figures, data = walked.metrics.to_dict(), walked.data_dict()
-        elif old.kind == "proof":
-            proofs = self.prove(**job, record=False)
-            figures, data = proofs.to_dict(), proofs.data
-        else:
-            played = self.replay(**job, **spec, record=False)
-            figures, data = played.summary(), played.data
-        chosen = self.strategy(job["strategy"], old.params)
-        compared = {
-            "code": (old.code_fingerprint, _code(chosen)),
-            "data": (old.data_fingerprint, data["fingerprint"]),
-            **{f"environment {k}": (old.environment.get(k), v) for k, v in environment().items()},
-            **_figures(old.metrics, json.loads(_json(figures))),
-        }
-        differences = [
-            {"what": what, "recorded": a, "now": b} for what, (a, b) in compared.items() if a != b and what != "run_id"
-        ]
-        same = not any(d["what"].startswith("figure ") for d in differences)
-        return {"run_id": old.run_id, "kind": old.kind, "same": same, "differences": differences, "metrics": figures}
-
-    # ---- recording -------------------------------------------------------------------------------------------------
-
-    def _record(
-        self,
-        run_id: str,
-        kind: str,
-        chosen: Chosen,
-        spec: Mapping[str, Any],
-        data: Mapping[str, Any],
-        figures: Mapping[str, Any],
-        began: float,
-        *,
-        artifacts: Sequence[Artifact] = (),
-        passed: bool | None = None,
-        tried: Sequence[Strategy] = (),
-        terms: Terms | None = None,
-    ) -> None:
-        """Keep a run: what was asked, with which code, data and environment, and what came of it."""
-        from workbench.research import environment, fingerprint
-        from workbench.strategy import source_of
-
-        known, code = environment(), _code(chosen)
-        source = Artifact("strategy.py", "text/x-python", source_of(type(chosen.strategy)).encode())
-        trials = []
-        for strategy in tried:
-            levels = terms.protection_for(strategy) if terms else None
-            size = str(terms.size_for(strategy)) if terms else None
-            evaluated = {
-                **strategy.params,
-                "·code": code,
-                "·size": size,
-                "·levels": levels and dataclasses.astuple(levels),
-            }
-            trials.append(Trial(fingerprint(evaluated), str(data["fingerprint"]), run_id))
-        self.registry.add(
-            RunRecord(
-                run_id=run_id,
-                kind=kind,
-                strategy=chosen.name,
-                family=chosen.family,
-                spec=json.loads(_json(spec)),
-                params=dict(chosen.strategy.params),
-                data=data,
-                data_fingerprint=str(data["fingerprint"]),
-                code_fingerprint=code,
-                environment=known,
-                environment_fingerprint=fingerprint(known),
-                metrics=json.loads(_json(figures)),
-                started_at=datetime.now(UTC),
-                seconds=round(time.perf_counter() - began, 3),
-                passed=passed,
-            ),
-            [source, *artifacts],
-            trials,
-        )
-
-    def _equity(self, result: Backtest | WalkForward) -> Artifact:
-        """Equity after each bar as Parquet."""
-        import io
-
-        buffer = io.BytesIO()
-        result.equity.to_frame().to_parquet(buffer)
-        return Artifact("equity.parquet", "application/vnd.apache.parquet", buffer.getvalue())
+        return rerun(self, run_id, progress)
 
 
 def open_workbench(home: str | Path | None = None) -> Workbench:
     """Open the desk: load the settings of a home (`$WORKBENCH_HOME`, else `.workbench`) and every plugin."""
     return Workbench(load_settings(home))
-
-
-def _code(chosen: Chosen) -> str:
-    from workbench.strategy import code_fingerprint
-
-    return code_fingerprint(type(chosen.strategy))
-
-
-def _json(values: Any) -> bytes:
-    try:
-        return json.dumps(values, allow_nan=False, default=str).encode()
-    except ValueError as error:
-        raise StrategyFault("result", "", f"holds a number that is not finite ({error})") from None
-
-
-def _figures(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "figure ") -> dict[str, tuple[Any, Any]]:
-    """Every figure of two runs, side by side, nested ones with a dotted name."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found.update(_figures(a, b, f"{path}{key}."))
-        elif key != "run_id":
-            found[f"{path}{key}"] = a, b
-    return found
