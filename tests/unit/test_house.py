@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -102,3 +103,12 @@ def test_no_commit_names_a_registry_or_a_machines_path() -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         for mark in ("/" + "work/main", "/" + "root/", "files.python" + "hosted.org"):
             assert mark not in text, f"{name} names {mark}"
+
+
+def test_notebooks_are_kept_with_their_outputs_but_without_libraries_in_them() -> None:
+    books = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert len(books) >= 2
+    for book in books:
+        assert book.stat().st_size < 1_000_000, f"{book.name}: clear the output of cells tagged clear-output"
+        cells = [c for c in json.loads(book.read_text())["cells"] if c["cell_type"] == "code"]
+        assert sum(bool(c["outputs"]) for c in cells) > len(cells) / 2, f"{book.name} has no outputs"
