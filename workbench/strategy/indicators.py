@@ -24,16 +24,22 @@ def period(indicator: str, name: str, value: Any, low: int = 1) -> int:
 
 
 def _ta_many(name: str, *columns: Floats, need: int, outputs: int, **options: Any) -> tuple[Floats, ...]:
-    """Call TA-Lib on contiguous columns; all NaN where there are fewer than `need` usable bars."""
+    """Call TA-Lib on contiguous columns; all NaN where fewer than `need` bars follow the first usable one."""
     import talib
 
     usable = np.ones(len(columns[0]), np.bool_)
     for column in columns:
         usable &= ~np.isnan(column)
-    if int(usable.sum()) < need:
-        return tuple(np.full(len(columns[0]), np.nan) for _ in range(outputs))
+    first = int(usable.argmax()) if usable.any() else len(usable)
+    if len(usable) - first < need:
+        return tuple(np.full(len(usable), np.nan) for _ in range(outputs))
     made = getattr(talib, name)(*(np.ascontiguousarray(c, np.float64) for c in columns), **options)
-    return made if isinstance(made, tuple) else (made,)
+    made = made if isinstance(made, tuple) else (made,)
+    holes = np.flatnonzero(~usable[first:])
+    if len(holes):  # a recursion cannot step over a hole: from there on it has no value
+        for column in made:
+            column[first + holes[0] :] = np.nan
+    return made
 
 
 def _ta(name: str, *columns: Floats, need: int, **options: Any) -> Floats:

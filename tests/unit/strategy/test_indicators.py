@@ -278,3 +278,13 @@ def test_crosses_up_and_down_are_the_changes_of_side(x: Floats, level: float) ->
     for i in range(1, len(x)):
         assert up[i] == (sides[i] > 0 >= sides[i - 1])
         assert down[i] == (sides[i] < 0 <= sides[i - 1])
+
+
+def test_a_hole_ends_a_recursion_and_no_row_before_it_needs_a_later_one() -> None:
+    x = np.array([1.0, 2.0, 1.0, 3.0, np.nan, 1.0, 2.0, 1.0, 3.0])
+    for work in (ind.rsi, ind.ema):
+        whole = work(x, 2)
+        assert np.isnan(whole[4:]).all()
+        assert not np.isnan(whole[3])
+        for length in range(len(x) + 1):
+            np.testing.assert_array_equal(work(x[:length], 2), whole[:length])
