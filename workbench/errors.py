@@ -7,6 +7,7 @@ WorkbenchError                 exit 3: something inside went wrong
 │   └── StrategyFault          a strategy that cannot be loaded or answered wrongly
 ├── Refused                    exit 1: the answer is "no"
 ├── PluginFault                a plugin that broke a rule of the door
+├── LeaseLost                  another engine trades this home now
 └── IllegalTransition          an order event that its state does not allow
 """
 
@@ -76,3 +77,7 @@ class PluginFault(WorkbenchError):
 
 class IllegalTransition(WorkbenchError):
     """An order event that the transition table does not allow in the order's state."""
+
+
+class LeaseLost(WorkbenchError):
+    """The lease under which this process may send orders is held by another, or ran out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -143,11 +144,31 @@ class BarBroker(Broker, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What portfolio limits look at, read in the transaction that keeps the intent; all by the session's clock.
+
+    `day` is the date in the market's zone and `day_start_equity` the equity when it began. `open_symbols` are those
+    with a position or an entry under way, `reserved` the currency that entries under way may still take (each at its
+    symbol's last mark). `entries_today` counts the strategy's entries that were not denied, `orders_last_minute` the
+    account's orders. `market_open` is None where bars are daily or longer: their orders wait for the next open.
+    """
+
+    day: date
+    day_start_equity: Decimal
+    open_symbols: frozenset[str] = frozenset()
+    reserved: Decimal = Decimal(0)
+    entries_today: int = 0
+    orders_last_minute: int = 0
+    market_open: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RiskContext:
     """What a risk rule sees: the signal, what it would trade, and the account as it stands.
 
     `size` is what the rules before this one left, in raw units; None before the sizing rule.
-    `equity` and `cash` are the account's, marked at the signal's reference price.
+    `equity` and `cash` are the account's, marked at the signal's reference price. `facts` are there in the trading
+    profile and None in research, which knows no portfolio limits.
     """
 
     signal: Signal
@@ -157,6 +178,7 @@ class RiskContext:
     cash: Decimal
     size: Decimal | None
     at: datetime
+    facts: AccountFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +202,29 @@ class RiskRule(Protocol):
 # ---- orders on file --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The panic fence: an order decided under an older `epoch`, or any while `halted`, is not sent."""
+
+    epoch: int = 0
+    halted: bool = False
+    reason: str = ""
+
+
 class OrderRepository(Protocol):
-    """Where signals, orders, fills and the journal are kept; in memory for replay, in a database for paper and live."""
+    """Where signals, orders, fills and the journal are kept; in memory for replay, in a database for paper and live.
+
+    A write outside `transaction` is a transaction of its own. What a transaction wrote is durable when it ends.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep all that is written inside, or nothing; other writers wait. One inside another joins it."""
 
     def add_signal(self, signal: Signal) -> bool:
-        """Keep a signal; False when its (source, key) is known already."""
+        """Keep a signal; False when its (source, key) was acted on already."""
+
+    def settle_signal(self, signal: Signal, status: str, reason: str, at: datetime) -> None:
+        """Say what came of a signal: ordered, denied, ignored or refused."""
 
     def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
         """Keep a new order with the risk decision behind it."""
@@ -192,8 +232,21 @@ class OrderRepository(Protocol):
     def change_order(self, order: Order, event: str, at: datetime) -> None:
         """Replace an order's row and journal the event that changed it."""
 
+    def authorise(self, order: Order, at: datetime) -> str:
+        """Move a READY order to SENDING, durably, in one step that looks at everything that may forbid it.
+
+        Empty when it may be sent now; else why not: a panic since it was decided, a stage that does not trade, an
+        order of the same account and symbol whose fate is unknown. Raises LeaseLost.
+        """
+
     def add_fill(self, fill: Fill) -> bool:
         """Keep a fill; False when its (account, fill_id) is known already."""
+
+    def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
+        """The equity an account began a day with: the first one given for that day."""
+
+    def fence(self) -> Fence:
+        """The panic fence as it stands."""
 
     def note(self, kind: str, subject: str, at: datetime, **facts: str) -> None:
         """Journal something that is not an order event."""
@@ -201,14 +254,20 @@ class OrderRepository(Protocol):
     def order(self, order_id: str) -> Order:
         """One order by its id."""
 
-    def open_orders(self, account: str, symbol: str) -> Sequence[Order]:
-        """Orders of an account and symbol that are not at their end, oldest first."""
+    def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
+        """Orders of an account (and symbol) that are not at their end, oldest first."""
+
+    def orders_of(self, signal: Signal) -> Sequence[Order]:
+        """The orders a signal led to by itself, children left out, oldest first."""
+
+    def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
+        """Orders of an account created at or after an instant, oldest first."""
 
     def orders(self) -> Sequence[Order]:
         """All orders, oldest first."""
 
-    def fills(self) -> Sequence[Fill]:
-        """All fills, oldest first."""
+    def fills(self, account: str | None = None) -> Sequence[Fill]:
+        """All fills, or an account's, oldest first."""
 
     def signals(self) -> Sequence[Signal]:
         """All signals, oldest first."""

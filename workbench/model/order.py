@@ -62,7 +62,9 @@ class Order:
 
     `size` is in the units of the prices (adjusted units where prices are adjusted) and above 0 from READY on.
     `reduce_only` orders never open or turn a position. `parent_id` names the entry a protective child belongs to;
-    children of one `group` cancel each other. `level` is the trigger price of a child.
+    children of one `group` cancel each other. `level` is the trigger price of a child. `epoch` is the panic fence's
+    when the order was decided: a later panic stops it. `flattens` marks an order that a panic itself sends.
+    `expires_at`, on the session's clock, is when it may no longer be sent; None for never.
     """
 
     signal_id: str
@@ -79,6 +81,9 @@ class Order:
     parent_id: str | None = None
     group: str | None = None
     level: Decimal | None = None
+    epoch: int = 0
+    flattens: bool = False
+    expires_at: datetime | None = None
     state: OrderState = OrderState.RECEIVED
     filled: Decimal = Decimal(0)
     reason: str = ""
@@ -86,6 +91,10 @@ class Order:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "created_at", utc("order created_at", self.created_at))
+        if self.expires_at is not None:
+            object.__setattr__(self, "expires_at", utc("order expires_at", self.expires_at))
+        if self.flattens and not self.reduce_only:
+            raise BadInput("order flattens", self.flattens, "only a reduce-only order can flatten")
         if self.state in (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL):
             not_negative("order size", self.size)
         else:

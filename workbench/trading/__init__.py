@@ -1,8 +1,10 @@
 """Trading: from a signal to the ledger. Order manager, transitions, ledger, sessions, replay."""
 
+from workbench.trading.children import client_order_id
+from workbench.trading.facts import Hours
 from workbench.trading.ledger import Ledger
 from workbench.trading.memory import MemoryRepository
-from workbench.trading.order_manager import OrderManager, client_order_id
+from workbench.trading.order_manager import OrderManager
 from workbench.trading.replay import Replay, account_of, replay
 from workbench.trading.session import BarSession, Market
 from workbench.trading.transitions import FINAL, TRANSITIONS, WORKING, OrderEvent, following
@@ -12,6 +14,7 @@ __all__ = [
     "TRANSITIONS",
     "WORKING",
     "BarSession",
+    "Hours",
     "Ledger",
     "Market",
     "MemoryRepository",

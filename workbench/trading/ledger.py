@@ -62,6 +62,10 @@ class Ledger:
         """Set the price positions of a symbol are valued at."""
         self._marks[symbol] = positive(f"mark of {symbol}", price)
 
+    def mark_of(self, symbol: str, otherwise: Decimal) -> Decimal:
+        """The last mark of a symbol, or what to take where there is none yet."""
+        return self._marks.get(symbol, otherwise)
+
     def cash(self, account: str) -> Decimal:
         """Cash of an account, proceeds of shorts included."""
         if account not in self._cash:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 
 from workbench.errors import UnknownName
-from workbench.model import Fill, Order, Signal, iso
-from workbench.ports import Verdict
-from workbench.trading.transitions import FINAL
+from workbench.model import Fill, Order, OrderState, Signal, iso
+from workbench.ports import Fence, Verdict
+from workbench.trading.transitions import FINAL, OrderEvent, following
 
 
 class MemoryRepository:
-    """Implements `workbench.ports.OrderRepository`; the journal is only ever appended."""
+    """Implements `workbench.ports.OrderRepository`; the journal is only ever appended.
+
+    It keeps nothing beyond the process, and a transaction that fails leaves what it wrote: its owner must end.
+    """
 
     def __init__(self) -> None:
         self._signals: dict[tuple[str, str], Signal] = {}
@@ -21,7 +28,27 @@ class MemoryRepository:
         self._open: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._fills: dict[tuple[str, str], Fill] = {}
         self._journal: list[dict[str, str]] = []
+        self._days: dict[tuple[str, date], Decimal] = {}
+        self._fence = Fence()
+        self._lock = threading.RLock()
         self.verdicts: dict[str, tuple[Verdict, ...]] = {}
+        self.outcomes: dict[str, tuple[str, str]] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock:
+            yield
+
+    def halt(self, reason: str) -> None:
+        """Raise the panic fence: what was decided before is not sent, and nothing new is."""
+        self._fence = Fence(self._fence.epoch + 1, True, reason)
+
+    def resume(self) -> None:
+        """Lower the fence for orders decided from now on."""
+        self._fence = Fence(self._fence.epoch, False)
+
+    def fence(self) -> Fence:
+        return self._fence
 
     def add_signal(self, signal: Signal) -> bool:
         if (signal.source, signal.key) in self._signals:
@@ -32,6 +59,11 @@ class MemoryRepository:
             symbol=signal.symbol, action=signal.action, direction=signal.direction, key=signal.key,
         )  # fmt: skip
         return True
+
+    def settle_signal(self, signal: Signal, status: str, reason: str, at: datetime) -> None:
+        self.outcomes[signal.signal_id] = status, reason
+        if status in ("ignored", "refused"):
+            self.note(status, signal.signal_id, at, reason=reason)
 
     def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
         self._orders[order.order_id] = order
@@ -53,6 +85,17 @@ class MemoryRepository:
             event=event, before=before.state, state=order.state, filled=str(order.filled), reason=order.reason,
         )  # fmt: skip
 
+    def authorise(self, order: Order, at: datetime) -> str:
+        if order.epoch != self._fence.epoch or (self._fence.halted and not order.flattens):
+            return f"panic: {self._fence.reason or 'raised since this order was decided'}"
+        if not order.reduce_only:
+            for other in self.open_orders(order.account, order.symbol):
+                if other.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
+                    return f"order {other.order_id} is {other.state}: no new risk until it is settled"
+        sending = replace(order, state=following(order.state, OrderEvent.AUTHORISE))
+        self.change_order(sending, OrderEvent.AUTHORISE, at)
+        return ""
+
     def add_fill(self, fill: Fill) -> bool:
         if (fill.account, fill.fill_id) in self._fills:
             return False
@@ -73,14 +116,26 @@ class MemoryRepository:
             raise UnknownName("order", order_id, ())
         return self._orders[order_id]
 
-    def open_orders(self, account: str, symbol: str) -> Sequence[Order]:
-        return [self._orders[order_id] for order_id in self._open[account, symbol]]
+    def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
+        return self._days.setdefault((account, day), equity)
+
+    def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
+        if symbol is not None:
+            return [self._orders[order_id] for order_id in self._open[account, symbol]]
+        return [o for o in self._orders.values() if o.account == account and o.state not in FINAL]
+
+    def orders_of(self, signal: Signal) -> Sequence[Order]:
+        kept = self._signals[signal.source, signal.key]
+        return [o for o in self._orders.values() if o.signal_id == kept.signal_id and o.parent_id is None]
+
+    def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
+        return [o for o in self._orders.values() if o.account == account and o.created_at >= at]
 
     def orders(self) -> Sequence[Order]:
         return list(self._orders.values())
 
-    def fills(self) -> Sequence[Fill]:
-        return list(self._fills.values())
+    def fills(self, account: str | None = None) -> Sequence[Fill]:
+        return [fill for fill in self._fills.values() if account in (None, fill.account)]
 
     def signals(self) -> Sequence[Signal]:
         return list(self._signals.values())

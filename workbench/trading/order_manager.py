@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import uuid
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput, Refused, UnknownName
-from workbench.fills import Levels, price_units
+from workbench.fills import price_units
 from workbench.model import (
     MONEY_CONTEXT,
     Action,
@@ -26,10 +25,12 @@ from workbench.model import (
 )
 from workbench.ports import Broker, OrderRepository, RiskContext, Verdict
 from workbench.risk import Decision, RiskChain
+from workbench.trading.children import children_of, client_order_id
+from workbench.trading.facts import Hours, account_facts
 from workbench.trading.ledger import Ledger
 from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent, following
 
-_CLIENT_IDS = uuid.UUID("6f1d7f3e-8c0f-5d2b-9a57-3f0a5b8e2c11")
+_NO_RISK = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
 
 class OrderManager:
@@ -37,6 +38,9 @@ class OrderManager:
 
     A repeated signal is answered with the first one's orders. Exits are reduce-only and clamped to the position. The
     protective children of an entry (stop, target, trail) are its one-cancels-other orders, made when it fills.
+    A decision and all that follows from it is one transaction; only then is anything sent, once. With `hours` the
+    risk chain sees the account's facts; `intent_life` is how long, on the session's clock, a decision may wait to be
+    sent. An error while something is written ends this manager's use: its ledger may be ahead of the file.
     """
 
     def __init__(
@@ -47,25 +51,49 @@ class OrderManager:
         ledger: Ledger,
         instruments: Mapping[str, Instrument],
         start: datetime,
+        *,
+        hours: Hours | None = None,
+        intent_life: timedelta | None = None,
     ) -> None:
         self.repository, self.broker, self.risk, self.ledger = repository, broker, risk, ledger
         self.instruments = instruments
         self.now = start
+        self.hours, self.intent_life = hours, intent_life
+        self._lock = threading.RLock()
         broker.connect(self)
 
     # ---- signals in ------------------------------------------------------------------------------------------------
 
-    def handle(self, signal: Signal) -> list[Order]:
+    def handle(self, signal: Signal, *, flattens: bool = False) -> list[Order]:
         """Act on a signal: the orders it led to, denied ones included; none where the position makes it moot.
 
+        Behind a raised panic fence every signal is refused but those that flatten, which are exits of the panic's own.
         Raises UnknownName for a symbol that is not traded here, before anything is kept.
         """
         if signal.symbol not in self.instruments:
             raise UnknownName("symbol", signal.symbol, self.instruments)
-        self.now = max(self.now, signal.available_at)
-        if not self.repository.add_signal(signal):
-            return [o for o in self.repository.orders() if self._same_signal(o, signal)]
-        return self._exit(signal) if signal.action is Action.EXIT else self._enter(signal)
+        with self._lock:
+            self.now = max(self.now, signal.available_at)
+            withdrawn: list[str] = []
+            with self.repository.transaction():
+                if not self.repository.add_signal(signal):
+                    return list(self.repository.orders_of(signal))
+                fence = self.repository.fence()
+                if fence.halted and not flattens:
+                    self.repository.settle_signal(signal, "refused", f"panic: {fence.reason}", self.now)
+                    return []
+                if signal.action is Action.EXIT:
+                    made, withdrawn, moot = self._exit(signal, flattens)
+                else:
+                    made, withdrawn, moot = self._enter(signal)
+                status = "ignored"
+                if made:
+                    status = "denied" if all(order.state is OrderState.DENIED for order in made) else "ordered"
+                reason = moot or next((order.reason for order in made if order.reason), "")
+                self.repository.settle_signal(signal, status, reason, self.now)
+            for order_id in withdrawn:
+                self.cancel(order_id)
+            return [self.send(order) for order in made]
 
     def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel a working order; one that cannot be cancelled now is left and journalled."""
@@ -88,29 +116,27 @@ class OrderManager:
                     event = OrderEvent.REFUSE_CHANGE_PARTIAL if order.filled else OrderEvent.REFUSE_CHANGE
                 self._step(replace(order, reason=f"{type(error).__name__}: {error}"), event)
 
-    def _exit(self, signal: Signal) -> list[Order]:
+    def _exit(self, signal: Signal, flattens: bool) -> tuple[list[Order], list[str], str]:
         """Close what is held in the signal's direction, and take back an entry still working in it."""
         working = self._working(signal)
-        for order in working:
-            if order.opens is signal.direction:
-                self.cancel(order.order_id)
+        withdrawn = [order.order_id for order in working if order.opens is signal.direction]
         if self._held(signal, working) is not signal.direction:  # row 20
-            return self._ignore(signal, f"not {signal.direction}")
-        return [self._send(self._close(signal))]
+            return [], withdrawn, f"not {signal.direction}"
+        return [self._close(signal, flattens)], withdrawn, ""
 
-    def _enter(self, signal: Signal) -> list[Order]:
+    def _enter(self, signal: Signal) -> tuple[list[Order], list[str], str]:
         """Open in the signal's direction, closing first what is held in the other (row 18)."""
         for order in self.repository.open_orders(signal.account, signal.symbol):
-            if order.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
-                return self._ignore(signal, f"order {order.order_id} is {order.state}: no new risk until it is settled")
+            if order.state in _NO_RISK:
+                return [], [], f"order {order.order_id} is {order.state}: no new risk until it is settled"
         working = self._working(signal)
         if any(not order.reduce_only for order in working):
-            return self._ignore(signal, "an entry is working already")
+            return [], [], "an entry is working already"
         held = self._held(signal, working)
         if held is signal.direction:  # row 17
-            return self._ignore(signal, f"already {held}")
-        made = [self._send(self._close(signal))] if held is not None else []
-        return [*made, self._send(self._open(signal))]
+            return [], [], f"already {held}"
+        made = [self._close(signal)] if held is not None else []
+        return [*made, self._open(signal)], [], ""
 
     def _working(self, signal: Signal) -> list[Order]:
         """The strategy's own orders in the symbol that are not at their end."""
@@ -123,14 +149,10 @@ class OrderManager:
             return None
         return self.ledger.position(signal.account, signal.strategy, signal.symbol).direction
 
-    def _ignore(self, signal: Signal, reason: str) -> list[Order]:
-        self.repository.note("ignored", signal.signal_id, self.now, reason=reason)
-        return []
-
-    def _close(self, signal: Signal) -> Order:
+    def _close(self, signal: Signal, flattens: bool = False) -> Order:
         size = self.ledger.position(signal.account, signal.strategy, signal.symbol).size
         side = Side.SELL if size > 0 else Side.BUY
-        order = self._order(signal, side, size.copy_abs(), "close", reduce_only=True)
+        order = self._order(signal, side, size.copy_abs(), "close", reduce_only=True, flattens=flattens)
         verdict = Verdict("reduce_only", "allow", "an exit is clamped to the position and never judged")
         self.repository.add_order(order, [verdict], self.now)
         return self._step(order, OrderEvent.PASS)
@@ -157,6 +179,9 @@ class OrderManager:
                     cash=self.ledger.cash(signal.account),
                     size=None,
                     at=self.now,
+                    facts=account_facts(self.repository, self.ledger, signal, self.hours, self.now)
+                    if self.hours
+                    else None,
                 )
         except BadInput as error:
             return Decision(Decimal(0), (Verdict("account", "deny", str(error)),))
@@ -170,6 +195,7 @@ class OrderManager:
         leg: str,
         *,
         reduce_only: bool = False,
+        flattens: bool = False,
         protection: Protection = Protection(),  # noqa: B008 - frozen and empty
     ) -> Order:
         return Order(
@@ -183,13 +209,22 @@ class OrderManager:
             created_at=self.now,
             reduce_only=reduce_only,
             protection=protection,
+            epoch=self.repository.fence().epoch,
+            flattens=flattens,
+            expires_at=None if self.intent_life is None else self.now + self.intent_life,
         )
 
-    def _send(self, order: Order) -> Order:
+    def send(self, order: Order) -> Order:
         """Send once. A definite refusal is REJECTED; anything else that goes wrong leaves the order UNKNOWN."""
         if order.state is not OrderState.READY:
             return order
-        order = self._step(order, OrderEvent.AUTHORISE)
+        if order.expires_at is not None and self.now >= order.expires_at:
+            late = f"waited to be sent until {order.expires_at.isoformat()}"
+            return self._step(replace(order, reason=late), OrderEvent.EXPIRE)
+        forbidden = self.repository.authorise(order, self.now)
+        if forbidden:
+            return self._step(replace(order, reason=forbidden), OrderEvent.CANCEL)
+        order = self.repository.order(order.order_id)
         refused, reason = False, ""
         try:
             self.broker.submit(order)
@@ -217,29 +252,45 @@ class OrderManager:
 
     def on_fill(self, fill: Fill) -> None:
         """A piece traded: into the ledger, then the order, then its children and siblings. A repeat is nothing."""
-        if not self.repository.add_fill(fill):
-            return
-        self.now = max(self.now, fill.time)
-        self.ledger.apply(fill)
-        order = self.repository.order(fill.order_id)
-        with localcontext(MONEY_CONTEXT):
-            filled = order.filled + fill.size
-        if filled > order.size:  # more than was asked for cannot be ours to explain
-            self._step(replace(order, reason=f"filled {filled} of {order.size}"), OrderEvent.CONTRADICT)
-            return
-        order = self._step(
-            replace(order, filled=filled), OrderEvent.FILL_ALL if filled == order.size else OrderEvent.FILL_PART
-        )
-        if not order.reduce_only:
-            if order.protection.any:
-                self._protect(order, fill)
-        elif not self.broker.capabilities.protection:  # a broker that holds protection ends the siblings itself
-            flat = self.ledger.position(order.account, order.strategy, order.symbol).size == 0
-            for sibling in self.repository.open_orders(order.account, order.symbol):
-                if not sibling.reduce_only or sibling.strategy != order.strategy or sibling.order_id == order.order_id:
-                    continue
-                if flat or (order.group is not None and sibling.group == order.group):
-                    self.cancel(sibling.order_id)
+        with self._lock:
+            children: list[Order] = []
+            with self.repository.transaction():
+                if not self.repository.add_fill(fill):
+                    return
+                self.now = max(self.now, fill.time)
+                self.ledger.apply(fill)
+                order = self.repository.order(fill.order_id)
+                with localcontext(MONEY_CONTEXT):
+                    filled = order.filled + fill.size
+                if filled > order.size:  # more than was asked for cannot be ours to explain
+                    self._step(replace(order, reason=f"filled {filled} of {order.size}"), OrderEvent.CONTRADICT)
+                    return
+                event = OrderEvent.FILL_ALL if filled == order.size else OrderEvent.FILL_PART
+                order = self._step(replace(order, filled=filled), event)
+                if not order.reduce_only and order.protection.any:
+                    children = [self._child(c) for c in self._children(order, fill)]
+            for child in children:
+                self.send(child)
+            if order.reduce_only and not self.broker.capabilities.protection:
+                self._end_siblings(order)
+
+    def _children(self, entry: Order, fill: Fill) -> list[Order]:
+        instrument = self.instruments[entry.symbol]
+        epoch = self.repository.fence().epoch
+        return [replace(child, epoch=epoch) for child in children_of(entry, fill, instrument, self.now)]
+
+    def _child(self, child: Order) -> Order:
+        self.repository.add_order(child, [Verdict("reduce_only", "allow", "protects an entry")], self.now)
+        return self._step(child, OrderEvent.PASS)
+
+    def _end_siblings(self, order: Order) -> None:
+        """Cancel what else protects the position; a broker that holds protection does so itself."""
+        flat = self.ledger.position(order.account, order.strategy, order.symbol).size == 0
+        for sibling in self.repository.open_orders(order.account, order.symbol):
+            if not sibling.reduce_only or sibling.strategy != order.strategy or sibling.order_id == order.order_id:
+                continue
+            if flat or (order.group is not None and sibling.group == order.group):
+                self.cancel(sibling.order_id)
 
     def on_closed(self, order_id: str, state: str, reason: str) -> None:
         """The order ended at the broker: rejected, cancelled or expired."""
@@ -250,48 +301,8 @@ class OrderManager:
         """A trailing child's level moved at the broker."""
         self._step(replace(self.repository.order(order_id), level=level), OrderEvent.MODIFY)
 
-    def _protect(self, entry: Order, fill: Fill) -> None:
-        """Make and send the children of an entry, with levels from its fill price (row 7)."""
-        instrument = self.instruments[entry.symbol]
-        levels = Levels.from_fill(entry.side, fill.price, entry.protection, instrument)
-        trail = replace(levels, stop=None).stop_now(instrument)
-        wanted = (
-            (OrderType.STOP, levels.stop, Protection()),
-            (OrderType.TARGET, levels.target, Protection()),
-            (OrderType.TRAILING_STOP, trail and trail[0], Protection(trail=entry.protection.trail)),
-        )
-        for kind, level, protection in wanted:
-            if level is None or level <= 0:
-                continue
-            child = Order(
-                signal_id=entry.signal_id,
-                client_order_id=str(uuid.uuid5(_CLIENT_IDS, json.dumps([entry.client_order_id, kind, fill.fill_id]))),
-                strategy=entry.strategy,
-                account=entry.account,
-                symbol=entry.symbol,
-                side=Side.SELL if entry.side is Side.BUY else Side.BUY,
-                size=fill.size,
-                created_at=self.now,
-                type=kind,
-                reduce_only=True,
-                parent_id=entry.order_id,
-                group=fill.fill_id,
-                level=level,
-                protection=protection,
-            )
-            self.repository.add_order(child, [Verdict("reduce_only", "allow", "protects an entry")], self.now)
-            self._send(self._step(child, OrderEvent.PASS))
-
     def _step(self, order: Order, event: OrderEvent) -> Order:
         """Move an order along the table, keep it and journal the event."""
         moved = replace(order, state=following(order.state, event))
         self.repository.change_order(moved, event, self.now)
         return moved
-
-    def _same_signal(self, order: Order, signal: Signal) -> bool:
-        return order.client_order_id in (client_order_id(signal, "open"), client_order_id(signal, "close"))
-
-
-def client_order_id(signal: Signal, leg: str, attempt: int = 1) -> str:
-    """The id an order carries to the broker: the same for the same signal, account, leg and attempt, for ever."""
-    return str(uuid.uuid5(_CLIENT_IDS, json.dumps([signal.source, signal.key, signal.account, leg, attempt])))

@@ -57,7 +57,8 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.UNKNOWN, E.FILL_ALL): S.FILLED,
     (S.UNKNOWN, E.CANCEL): S.CANCELLED,
     (S.UNKNOWN, E.EXPIRE): S.EXPIRED,
-    (S.UNKNOWN, E.REJECT): S.REJECTED,  # refused, or proven absent by complete histories
+    (S.UNKNOWN, E.REJECT): S.REJECTED,  # refused, or proven absent where it may not be sent again
+    (S.UNKNOWN, E.UNSENT): S.READY,  # proven absent by complete histories, at a broker that knows our ids
     # at the broker
     (S.ACKED, E.ACKNOWLEDGE): S.ACKED,
     (S.ACKED, E.FILL_PART): S.PARTIAL,
