@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +14,11 @@ from workbench_plugins.risk_rules import Balance, Sizing, WholeLots
 from workbench import Bars, Signals, Strategy
 from workbench.data import PriceHistory
 from workbench.fills import Costs, Terms
-from workbench.model import Instrument, SizeRequest
+from workbench.model import Instrument, SizeRequest, Stage
+from workbench.ports import StageEvent, Standing, Version
 from workbench.research import Backtest, backtest
 from workbench.risk import RiskChain
+from workbench.store import SqlStageBook, TradingDatabase
 
 DAY = 86_400 * 10**9
 
@@ -131,3 +134,15 @@ def research_chain() -> RiskChain:
 def paper(terms: Terms) -> PaperBroker:
     """A paper broker with the costs of the terms."""
     return PaperBroker(costs=terms.costs)
+
+
+def stand(database: TradingDatabase, strategy: str, account: str, stage: Stage) -> None:
+    """Put a strategy into a stage behind promotion's back, as only a test may."""
+    book = SqlStageBook(database)
+    before = book.get(strategy)
+    version = Version(strategy, strategy, strategy, "code", {}, "sample:X", "data", {})
+    now = datetime.now(UTC)
+    event = StageEvent(
+        strategy, before.stage if before else Stage.RESEARCH, stage, True, now, "test", "", None, version
+    )
+    assert book.record(event, Standing(strategy, stage, version, account, now), before)

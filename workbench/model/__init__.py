@@ -1,17 +1,20 @@
 """The model: instruments, bars, signals, orders, fills, positions, money. Frozen, Decimal, no pandas, no I/O."""
 
 from workbench.model.bar import Bar
+from workbench.model.codec import from_json, to_json
 from workbench.model.fill import Fill
 from workbench.model.ids import new_id
 from workbench.model.instrument import PRICE_STEP, SIZE_STEP, Instrument
 from workbench.model.money import Money
 from workbench.model.numbers import MONEY_CONTEXT, Rounding, decimal, not_negative, on_grid, positive, to_grid
-from workbench.model.order import Order, OrderState, OrderType, Side
+from workbench.model.order import FINAL, Order, OrderState, OrderType, Side
 from workbench.model.position import Position
 from workbench.model.signal import Action, Direction, Protection, Signal, SizeRequest, SizeRule
+from workbench.model.stage import Stage
 from workbench.model.times import from_ns, iso, utc
 
 __all__ = [
+    "FINAL",
     "MONEY_CONTEXT",
     "PRICE_STEP",
     "SIZE_STEP",
@@ -31,7 +34,9 @@ __all__ = [
     "Signal",
     "SizeRequest",
     "SizeRule",
+    "Stage",
     "decimal",
+    "from_json",
     "from_ns",
     "iso",
     "new_id",
@@ -39,5 +44,6 @@ __all__ = [
     "on_grid",
     "positive",
     "to_grid",
+    "to_json",
     "utc",
 ]

@@ -56,6 +56,10 @@ class OrderState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+FINAL = frozenset({OrderState.DENIED, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+"""States after which nothing more is expected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One order of one account.

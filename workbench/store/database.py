@@ -1,4 +1,4 @@
-"""The research database: opened, checked, and migrated to the newest revision."""
+"""The databases of a home: opened, checked, and migrated to the newest revision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from workbench.errors import BadInput
 from workbench.store import migrations
-from workbench.store.tables import metadata
+from workbench.store.migrations import RESEARCH, Schema
 
 _OTHER_HOME = "choose another with WORKBENCH_HOME"
 _SMALLEST_PAGE = 512  # bytes; SQLite takes a file below that for an empty one, and writes over it
@@ -26,8 +26,8 @@ _MIGRATION_LOCK = 0x776F726B  # any fixed number, the same for all processes on 
 _one_migration = threading.Lock()  # Alembic keeps the migration under way in a module-level proxy
 
 
-def open_database(url: str | Path, *, lock_timeout: float = 10.0) -> Engine:
-    """Open a research database, made and migrated to the newest revision where needed; the caller disposes the engine.
+def open_database(url: str | Path, schema: Schema = RESEARCH, *, lock_timeout: float = 10.0) -> Engine:
+    """Open a database, made and migrated to the newest revision where needed; the caller disposes the engine.
 
     `url` is a SQLite file's path, `sqlite:///FILE` (the folder is made) or a `postgresql://…` one. `lock_timeout`, in
     seconds, is how long a SQLite writer waits for another. Transactions begin as writers; give a connection or engine
@@ -43,12 +43,12 @@ def open_database(url: str | Path, *, lock_timeout: float = 10.0) -> Engine:
     engine = _engine(place, {"timeout": lock_timeout, "isolation_level": None} if is_sqlite else {})
     event.listen(engine, "handle_error", partial(_raise_explained, place))
     if is_sqlite:
-        event.listen(engine, "connect", _set_up_connection)
+        event.listen(engine, "connect", partial(_set_up_connection, schema))
         event.listen(engine, "begin", _begin)
     try:
         if is_sqlite:
             _set_up_file(engine, place, lock_timeout)
-        _migrate(engine, place)
+        _migrate(engine, place, schema)
     except BaseException:
         engine.dispose()
         raise
@@ -111,12 +111,10 @@ def _make_folder(place: URL) -> None:
 # ---- connections -----------------------------------------------------------------------------------------------------
 
 
-def _set_up_connection(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+def _set_up_connection(schema: Schema, connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     try:
         connection.execute("PRAGMA foreign_keys=ON")
-        # With WAL, NORMAL never corrupts; a power cut can lose the last commits, which for research means running a
-        # backtest again. The order path cannot run again: it has a file of its own, with FULL.
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA synchronous={schema.synchronous}")
     except sqlite3.Error:
         connection.close()  # the pool forgets a connection that fails here, and leaves it open
         raise
@@ -207,23 +205,23 @@ def _raise_explained(place: URL, context: ExceptionContext) -> None:
 # ---- migration -------------------------------------------------------------------------------------------------------
 
 
-def _migrate(engine: Engine, place: URL) -> None:
+def _migrate(engine: Engine, place: URL, schema: Schema) -> None:
     """Bring a database to the newest revision; several processes may do so at once, and one does."""
     with engine.connect().execution_options(sqlite_begin="DEFERRED") as connection:
-        if _needs_migration(connection, place):
+        if _needs_migration(connection, place, schema):
             connection.rollback()
         else:
             return
     with _one_migration, engine.begin() as connection:
         if connection.dialect.name == "postgresql":  # SQLite holds its write lock from BEGIN IMMEDIATE on
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        if _needs_migration(connection, place):
+        if _needs_migration(connection, place, schema):
             from alembic import command
 
-            command.upgrade(migrations.configuration(connection), migrations.HEAD)
+            command.upgrade(migrations.configuration(connection, schema), schema.head)
 
 
-def _needs_migration(connection: Connection, place: URL) -> bool:
+def _needs_migration(connection: Connection, place: URL, schema: Schema) -> bool:
     """Whether a database is older than this program.
 
     Raises BadInput for one that is newer, and for one that has our tables' names and is not ours.
@@ -233,13 +231,13 @@ def _needs_migration(connection: Connection, place: URL) -> bool:
     if "alembic_version" in known:
         revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
     shown = str(_file(place) or _shown(place))
-    if revision is None and (taken := sorted(known & metadata.tables.keys())):
+    if revision is None and (taken := sorted(known & schema.metadata.tables.keys())):
         raise BadInput("database", shown, f"belongs to another program (it has a table {taken[0]})", _OTHER_HOME)
-    if revision is not None and revision not in migrations.REVISIONS:
+    if revision is not None and revision not in schema.revisions:
         raise BadInput(
             "database",
             shown,
-            f"was written by a newer version (revision {revision}, this version knows up to {migrations.HEAD})",
+            f"was written by a newer version (revision {revision}, this version knows up to {schema.head})",
             "upgrade workbench, or choose another home with WORKBENCH_HOME",
         )
-    return revision != migrations.HEAD
+    return revision != schema.head

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Row, Table, func, select
+from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import BadInput, UnknownName
@@ -19,6 +19,7 @@ from workbench.model import utc
 from workbench.ports import Artifact, RunRecord, Trial
 from workbench.store import tables
 from workbench.store.artifacts import check_names, read_checked, staged
+from workbench.store.insert import insert_new
 from workbench.store.json_value import json_value
 
 _SHORTEST_PREFIX = 6
@@ -65,7 +66,7 @@ class SqlRunRegistry:
             if artifact_rows:
                 connection.execute(tables.artifacts.insert(), artifact_rows)
             if trial_rows:
-                connection.execute(_insert_new(connection, tables.trials), trial_rows)
+                connection.execute(insert_new(connection, tables.trials), trial_rows)
 
     def get(self, run_id: str) -> RunRecord:
         """One run by its id or an unambiguous beginning of it, of 6 characters or more; artifacts by name.
@@ -158,17 +159,6 @@ def _trial_rows(run: RunRecord, trials: Iterable[Trial]) -> list[dict[str, Any]]
         }
         for params, data in sorted(keys)
     ]
-
-
-def _insert_new(connection: Connection, table: Table) -> Insert:
-    """An insert that passes over rows whose key is there; both databases have it, SQLAlchemy only by dialect."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # slow to import, and seldom needed
-
-        return insert_postgresql(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-
-    return insert_sqlite(table).on_conflict_do_nothing()
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from workbench.errors import IllegalTransition
+from workbench.model import FINAL
 from workbench.model import OrderState as S
+
+__all__ = ["FINAL", "TRANSITIONS", "WORKING", "OrderEvent", "following"]
 
 
 class OrderEvent(StrEnum):
@@ -136,9 +139,6 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.EXTERNAL, E.CANCEL): S.CANCELLED,
     (S.EXTERNAL, E.EXPIRE): S.EXPIRED,
 }
-
-FINAL = frozenset({S.DENIED, S.FILLED, S.CANCELLED, S.EXPIRED, S.REJECTED})
-"""States after which nothing more is expected."""
 
 WORKING = frozenset({S.READY, S.SENDING, S.ACKED, S.PARTIAL, S.CANCEL_PENDING, S.MODIFY_PENDING, S.UNKNOWN})
 """States in which an order may still trade."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from workbench.store.tables import metadata
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=context.config.attributes["metadata"],
     # SQLite can roll back DDL once the driver's own transaction control is off, as open_database has it.
     transactional_ddl=True,
     # SQLite cannot alter most of a table: later revisions copy it.

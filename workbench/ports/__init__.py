@@ -1,0 +1,39 @@
+"""Ports: what the core asks of the things plugged into it, and the values that pass through."""
+
+from workbench.ports.broker import BarBroker, Broker, BrokerCapabilities, BrokerListener
+from workbench.ports.data import DataRequest, DataSource, PriceTable
+from workbench.ports.orders import Fence, OrderRepository
+from workbench.ports.progress import ProgressCallback, no_progress
+from workbench.ports.promotion import Evidence, Figure, Gate, GateAnswer, StageBook, StageEvent, Standing, Version
+from workbench.ports.risk import AccountFacts, RiskContext, RiskRule, Verdict
+from workbench.ports.runs import Artifact, RunRecord, RunRegistry, Trial
+
+__all__ = [
+    "AccountFacts",
+    "Artifact",
+    "BarBroker",
+    "Broker",
+    "BrokerCapabilities",
+    "BrokerListener",
+    "DataRequest",
+    "DataSource",
+    "Evidence",
+    "Fence",
+    "Figure",
+    "Gate",
+    "GateAnswer",
+    "OrderRepository",
+    "PriceTable",
+    "ProgressCallback",
+    "RiskContext",
+    "RiskRule",
+    "RunRecord",
+    "RunRegistry",
+    "StageBook",
+    "StageEvent",
+    "Standing",
+    "Trial",
+    "Verdict",
+    "Version",
+    "no_progress",
+]

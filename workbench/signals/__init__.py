@@ -1,0 +1,1 @@
+"""Signals: what an alert asks for, whatever its sender."""

@@ -1,0 +1,41 @@
+"""The journal on file: what happened, in the order in which it was kept; only ever appended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from workbench.model import iso
+from workbench.store import trading_tables as t
+from workbench.store.trading import wall
+
+
+def write(connection: Connection, kind: str, subject: str, at: datetime, **facts: str) -> None:
+    """Append a line; `at` is the session's clock, the wall clock is added."""
+    line = {"at": at, "written_at": wall(), "kind": kind, "subject": subject}
+    connection.execute(t.journal.insert(), line | {"facts": {name: str(value) for name, value in facts.items()}})
+
+
+def lines(
+    connection: Connection, *, kind: str | None = None, subject: str | None = None, last: int | None = None
+) -> Sequence[dict[str, str]]:
+    """Lines, oldest first: seq, at (session clock), written_at (wall clock), kind, subject and the line's own facts."""
+    query = select(t.journal).order_by(t.journal.c.seq.desc()).limit(last)
+    if kind is not None:
+        query = query.where(t.journal.c.kind == kind)
+    if subject is not None:
+        query = query.where(t.journal.c.subject == subject)
+    rows = connection.execute(query).all()
+    return [
+        {
+            "seq": str(row.seq),
+            "at": iso(row.at),
+            "written_at": iso(row.written_at),
+            "kind": row.kind,
+            "subject": row.subject,
+            **row.facts,
+        }
+        for row in reversed(rows)
+    ]

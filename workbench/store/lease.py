@@ -1,0 +1,83 @@
+"""Lease: which process may send the orders of a home."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+
+from workbench.errors import LeaseLost, Refused
+from workbench.model import new_id
+from workbench.store import trading_tables as t
+from workbench.store.trading import TradingDatabase, wall
+
+
+@dataclass
+class Lease:
+    """One holder at a time, for `seconds` at most without being renewed.
+
+    A holder that died on this machine is taken over from at once; one that only fell silent when its time is up.
+    """
+
+    database: TradingDatabase
+    name: str
+    seconds: float = 10.0
+    holder: str = ""
+
+    def take(self) -> None:
+        """Become the holder. Raises Refused naming the process that is."""
+        holder = self.holder or new_id()
+        with self.database.transaction() as connection:
+            row = connection.execute(select(t.leases).where(t.leases.c.name == self.name)).one_or_none()
+            now = wall()
+            if row is not None and row.holder != holder and row.until > now and not _is_dead(row.host, row.pid):
+                raise Refused(
+                    f"{self.name} of this home runs already, as process {row.pid} on {row.host}; "
+                    "stop it, or choose another home with WORKBENCH_HOME"
+                )
+            values = {"holder": holder, "host": socket.gethostname(), "pid": os.getpid(), "until": self._until(now)}
+            if row is None:
+                connection.execute(t.leases.insert().values(name=self.name, **values))
+            else:
+                connection.execute(update(t.leases).where(t.leases.c.name == self.name).values(**values))
+        self.holder = holder
+
+    def renew(self) -> None:
+        """Hold it for another while. Raises LeaseLost where another has it, or it ran out."""
+        with self.database.transaction() as connection:
+            now = wall()
+            done = connection.execute(update(t.leases).where(self._mine(now)).values(until=self._until(now)))
+        if done.rowcount != 1:
+            raise LeaseLost(f"the lease {self.name} is no longer held by this process: it ran out, or was taken over")
+
+    def release(self) -> None:
+        """Give it back, where it is still held."""
+        with self.database.transaction() as connection:
+            connection.execute(delete(t.leases).where(t.leases.c.name == self.name, t.leases.c.holder == self.holder))
+
+    def holds(self, now: datetime) -> ColumnElement[bool]:
+        """The condition, for a statement, that it is held now."""
+        return exists().where(self._mine(now))
+
+    def _mine(self, now: datetime) -> ColumnElement[bool]:
+        return (t.leases.c.name == self.name) & (t.leases.c.holder == self.holder) & (t.leases.c.until > now)
+
+    def _until(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self.seconds)
+
+
+def _is_dead(host: str, pid: int) -> bool:
+    """Whether a process of this machine is gone for certain; elsewhere only time can tell."""
+    if host != socket.gethostname() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

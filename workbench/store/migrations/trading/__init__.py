@@ -1,0 +1,1 @@
+"""One module a revision of the trading database, `rNNNN_what.py`; a shipped revision is never edited."""

@@ -1,0 +1,269 @@
+"""Orders on file: signals, orders with their history, fills; the repository of paper and live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, true, update
+
+from workbench.errors import LeaseLost, UnknownName
+from workbench.model import FINAL, Fill, Order, OrderState, Signal, Stage, from_json, to_json
+from workbench.ports import Fence, Verdict
+from workbench.store import trading_tables as t
+from workbench.store.fence import read_fence
+from workbench.store.insert import insert_new
+from workbench.store.journal import lines, write
+from workbench.store.lease import Lease
+from workbench.store.trading import TradingDatabase, wall
+
+_CHANGING = ("state", "filled", "level", "reason")
+_UNSETTLED = (OrderState.UNKNOWN, OrderState.QUARANTINED)
+
+
+class SqlOrderRepository:
+    """Implements `workbench.ports.OrderRepository` in the trading database.
+
+    `lease` is the engine's: without it nothing is authorised. Every change of an order stands in the journal.
+    """
+
+    def __init__(self, database: TradingDatabase, lease: Lease) -> None:
+        self._database, self._lease = database, lease
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return cast("AbstractContextManager[None]", self._database.transaction())
+
+    # ---- signals -----------------------------------------------------------------------------------------------------
+
+    def add_signal(self, signal: Signal) -> bool:
+        table, doc = t.signals, to_json(signal)
+        with self._database.transaction() as connection:
+            waiting = (table.c.source == signal.source) & (table.c.key == signal.key) & table.c.signal.is_(None)
+            changed = connection.execute(update(table).where(waiting, table.c.status == "received").values(signal=doc))
+            is_new = changed.rowcount == 1
+            if not is_new:
+                row = {
+                    "signal_id": signal.signal_id,
+                    "source": signal.source,
+                    "key": signal.key,
+                    "strategy": signal.strategy,
+                    "status": "received",
+                    "reason": "",
+                    "received_at": wall(),
+                    "epoch": read_fence(connection).epoch,
+                    "meaning": "",
+                    "signal": doc,
+                }
+                is_new = connection.execute(insert_new(connection, table), row).rowcount == 1
+            if is_new:
+                write(
+                    connection, "signal", signal.signal_id, signal.available_at,
+                    symbol=signal.symbol, action=signal.action, direction=signal.direction, key=signal.key,
+                )  # fmt: skip
+            return is_new
+
+    def settle_signal(self, signal: Signal, status: str, reason: str, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                update(t.signals)
+                .where(t.signals.c.source == signal.source, t.signals.c.key == signal.key)
+                .values(status=status, reason=reason, settled_at=wall())
+            )
+            if status in ("ignored", "refused"):
+                write(connection, status, signal.signal_id, at, reason=reason)
+
+    def signals(self) -> Sequence[Signal]:
+        query = select(t.signals.c.signal).where(t.signals.c.signal.is_not(None)).order_by(t.signals.c.seq)
+        with self._database.reading() as connection:
+            return [from_json(Signal, doc) for doc in connection.scalars(query)]
+
+    # ---- orders ------------------------------------------------------------------------------------------------------
+
+    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
+        with self._database.transaction() as connection:
+            row = {
+                name: getattr(order, name)
+                for name in (
+                    "order_id", "signal_id", "client_order_id", "parent_id", "strategy", "account", "symbol",
+                    "reduce_only", "flattens", "created_at", "expires_at", "epoch",
+                )
+            }  # fmt: skip
+            row |= {
+                "intent": {k: v for k, v in to_json(order).items() if k not in _CHANGING},
+                "verdicts": [_verdict_doc(v) for v in verdicts],
+            }
+            connection.execute(t.orders.insert(), row | _changing(order))
+            write(
+                connection, "order", order.order_id, at,
+                state=order.state, side=order.side, symbol=order.symbol, size=str(order.size), type=order.type,
+                signal=order.signal_id, reason=order.reason,
+                verdicts="; ".join(f"{v.rule} {v.decision} {v.reason}".strip() for v in verdicts),
+            )  # fmt: skip
+
+    def change_order(self, order: Order, event: str, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            before = connection.scalar(select(t.orders.c.state).where(t.orders.c.order_id == order.order_id))
+            if before is None:
+                raise UnknownName("order", order.order_id, ())
+            connection.execute(update(t.orders).where(t.orders.c.order_id == order.order_id).values(**_changing(order)))
+            _tell_change(self, order, event, before, at)
+
+    def authorise(self, order: Order, at: datetime) -> str:
+        now = wall()
+        with self._database.transaction() as connection:
+            allowed = and_(
+                t.orders.c.order_id == order.order_id,
+                t.orders.c.state == OrderState.READY.value,
+                t.orders.c.epoch == select(t.fence.c.epoch).scalar_subquery(),
+                or_(t.orders.c.flattens, not_(select(t.fence.c.halted).scalar_subquery())),
+                or_(t.orders.c.expires_at.is_(None), t.orders.c.expires_at > at),
+                self._lease.holds(now),
+                true() if order.reduce_only else and_(_stage_trades(order), not_(_unsettled(order))),
+            )
+            done = connection.execute(update(t.orders).where(allowed).values(state=OrderState.SENDING.value))
+            if done.rowcount == 1:
+                write(
+                    connection, "order", order.order_id, at,
+                    event="authorise", before=OrderState.READY, state=OrderState.SENDING, filled=str(order.filled),
+                    reason=order.reason,
+                )  # fmt: skip
+                return ""
+            return self._forbidden(order, now)
+
+    def _forbidden(self, order: Order, now: datetime) -> str:
+        """What stood against sending, read in the same transaction."""
+        with self._database.reading() as connection:
+            if not connection.scalar(select(self._lease.holds(now))):
+                raise LeaseLost("the lease of the engine is no longer held by this process: nothing more is sent")
+            fence = read_fence(connection)
+            if fence.epoch != order.epoch or (fence.halted and not order.flattens):
+                return f"panic: {fence.reason or 'raised since this order was decided'}"
+            query = select(t.orders.c.order_id, t.orders.c.state).where(*_fate_unknown(t.orders, order))
+            row = None if order.reduce_only else connection.execute(query).first()
+            if row is not None:
+                return f"order {row.order_id} is {row.state}: no new risk until it is settled"
+            if not order.reduce_only and not connection.scalar(select(_stage_trades(order))):
+                return f"strategy {order.strategy} is in no stage that trades {order.account}"
+            return f"the order is {self.order(order.order_id).state} or came too late"
+
+    def order(self, order_id: str) -> Order:
+        with self._database.reading() as connection:
+            row = connection.execute(select(t.orders).where(t.orders.c.order_id == order_id)).one_or_none()
+        if row is None:
+            raise UnknownName("order", order_id, ())
+        return _order(row)
+
+    def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
+        return self._orders(
+            t.orders.c.account == account,
+            not_(t.orders.c.final),
+            true() if symbol is None else t.orders.c.symbol == symbol,
+        )
+
+    def orders_of(self, signal: Signal) -> Sequence[Order]:
+        kept = select(t.signals.c.signal_id).where(t.signals.c.source == signal.source, t.signals.c.key == signal.key)
+        return self._orders(t.orders.c.signal_id.in_(kept), t.orders.c.parent_id.is_(None))
+
+    def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
+        return self._orders(t.orders.c.account == account, t.orders.c.created_at >= at)
+
+    def orders(self) -> Sequence[Order]:
+        return self._orders()
+
+    def _orders(self, *conditions: ColumnElement[bool]) -> list[Order]:
+        with self._database.reading() as connection:
+            return [_order(r) for r in connection.execute(select(t.orders).where(*conditions).order_by(t.orders.c.seq))]
+
+    # ---- fills, days, the fence, the journal -------------------------------------------------------------------------
+
+    def add_fill(self, fill: Fill) -> bool:
+        row = {"account": fill.account, "fill_id": fill.fill_id, "order_id": fill.order_id, "fill": to_json(fill)}
+        with self._database.transaction() as connection:
+            if connection.execute(insert_new(connection, t.fills), row).rowcount != 1:
+                return False
+            write(
+                connection, "fill", fill.order_id, fill.time,
+                symbol=fill.symbol, side=fill.side, size=str(fill.size), price=str(fill.price), fee=str(fill.fee),
+                cause=fill.cause,
+            )  # fmt: skip
+            return True
+
+    def fills(self, account: str | None = None) -> Sequence[Fill]:
+        query = select(t.fills.c.fill).order_by(t.fills.c.seq)
+        if account is not None:
+            query = query.where(t.fills.c.account == account)
+        with self._database.reading() as connection:
+            return [from_json(Fill, doc) for doc in connection.scalars(query)]
+
+    def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
+        with self._database.transaction() as connection:
+            row = {"account": account, "day": day, "equity": f"{equity:f}"}
+            connection.execute(insert_new(connection, t.days), row)
+            query = select(t.days.c.equity).where(t.days.c.account == account, t.days.c.day == day)
+            return Decimal(connection.execute(query).scalar_one())
+
+    def fence(self) -> Fence:
+        with self._database.reading() as connection:
+            return read_fence(connection)
+
+    def note(self, kind: str, subject: str, at: datetime, **facts: str) -> None:
+        with self._database.transaction() as connection:
+            write(connection, kind, subject, at, **facts)
+
+    def journal(self) -> Sequence[Mapping[str, str]]:
+        with self._database.reading() as connection:
+            return lines(connection)
+
+
+def _tell_change(repository: SqlOrderRepository, order: Order, event: str, before: str, at: datetime) -> None:
+    repository.note(
+        "order", order.order_id, at,
+        event=event, before=before, state=order.state, filled=str(order.filled), reason=order.reason,
+    )  # fmt: skip
+
+
+def _changing(order: Order) -> dict[str, Any]:
+    return {
+        "state": order.state.value,
+        "filled": f"{order.filled:f}",
+        "level": None if order.level is None else f"{order.level:f}",
+        "reason": order.reason,
+        "final": order.state in FINAL,
+    }
+
+
+def _order(row: Row[Any]) -> Order:
+    return from_json(Order, row.intent | {name: getattr(row, name) for name in _CHANGING})
+
+
+def _verdict_doc(verdict: Verdict) -> dict[str, Any]:
+    size = None if verdict.size is None else f"{verdict.size:f}"
+    return {
+        "rule": verdict.rule, "decision": verdict.decision, "reason": verdict.reason, "size": size,
+        "figures": dict(verdict.figures),
+    }  # fmt: skip
+
+
+def _stage_trades(order: Order) -> ColumnElement[bool]:
+    return exists().where(
+        t.stages.c.strategy == order.strategy,
+        t.stages.c.account == order.account,
+        t.stages.c.stage.in_([stage.value for stage in Stage if stage.trades]),
+    )
+
+
+def _unsettled(order: Order) -> ColumnElement[bool]:
+    """Whether some order of the same account and symbol has an unknown fate; `order` itself has not."""
+    other = t.orders.alias("other")
+    return exists(select(other.c.order_id).where(*_fate_unknown(other, order)))
+
+
+def _fate_unknown(table: Any, order: Order) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.account == order.account,
+        table.c.symbol == order.symbol,
+        table.c.state.in_([state.value for state in _UNSETTLED]),
+    )

@@ -1,0 +1,124 @@
+"""Sessions on file: accounts, how far each feed was traded, marks and equity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from workbench.store import trading_tables as t
+from workbench.store.insert import insert_new
+from workbench.store.journal import write
+from workbench.store.trading import TradingDatabase, wall
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One strategy's session: its feed, the start of the last bar that was traded in full, and its clock."""
+
+    strategy: str
+    account: str
+    feed: Mapping[str, Any]
+    state: str
+    reason: str
+    cursor: datetime | None
+    clock: datetime | None
+    bars: int
+    updated_at: datetime
+
+
+class SessionBook:
+    """How far each session has come, so that a restart goes on from there."""
+
+    def __init__(self, database: TradingDatabase) -> None:
+        self._database = database
+
+    def open_account(self, account: str, broker: str, currency: str, cash: Decimal) -> Decimal:
+        """Open an account, unless it is open: the cash it began with."""
+        with self._database.transaction() as connection:
+            row = {"account": account, "broker": broker, "currency": currency, "cash": f"{cash:f}", "opened_at": wall()}
+            if connection.execute(insert_new(connection, t.accounts), row).rowcount == 1:
+                write(connection, "account", account, wall(), broker=broker, currency=currency, cash=f"{cash:f}")
+            query = select(t.accounts.c.cash).where(t.accounts.c.account == account)
+            return Decimal(connection.execute(query).scalar_one())
+
+    def accounts(self) -> Sequence[Row[Any]]:
+        """Every account: account, broker, currency, cash it began with, opened_at."""
+        with self._database.reading() as connection:
+            return connection.execute(select(t.accounts).order_by(t.accounts.c.account)).all()
+
+    def begin(self, strategy: str, account: str, feed: Mapping[str, Any]) -> SessionRow:
+        """The session of a strategy, made where there is none; its feed is fixed when it is made."""
+        with self._database.transaction() as connection:
+            row = {
+                "strategy": strategy, "account": account, "feed": dict(feed), "state": "running", "reason": "",
+                "bars": 0, "updated_at": wall(),
+            }  # fmt: skip
+            if connection.execute(insert_new(connection, t.sessions), row).rowcount == 1:
+                write(connection, "session", strategy, wall(), account=account, event="made")
+        found = self.get(strategy)
+        assert found is not None
+        return found
+
+    def get(self, strategy: str) -> SessionRow | None:
+        """One session; None where there is none."""
+        return next((row for row in self.all() if row.strategy == strategy), None)
+
+    def all(self) -> Sequence[SessionRow]:
+        """Every session, by strategy."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(t.sessions).order_by(t.sessions.c.strategy)).all()
+        return [SessionRow(**row._mapping) for row in rows]
+
+    def set_state(self, strategy: str, state: str, reason: str = "") -> None:
+        """Say that a session runs, is blocked, failed, finished or ended, and why."""
+        with self._database.transaction() as connection:
+            row = connection.execute(select(t.sessions).where(t.sessions.c.strategy == strategy)).one_or_none()
+            if row is None or (row.state, row.reason) == (state, reason):
+                return
+            connection.execute(
+                update(t.sessions)
+                .where(t.sessions.c.strategy == strategy)
+                .values(state=state, reason=reason, updated_at=wall())
+            )
+            write(connection, "session", strategy, wall(), event=state, reason=reason)
+
+    def advance(
+        self,
+        strategy: str,
+        account: str,
+        cursor: datetime,
+        clock: datetime,
+        marks: Mapping[str, Decimal],
+        equity: Decimal,
+    ) -> None:
+        """A bar was traded in full: the cursor, the marks at its close and the account's equity, together."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                update(t.sessions)
+                .where(t.sessions.c.strategy == strategy)
+                .values(cursor=cursor, clock=clock, bars=t.sessions.c.bars + 1, updated_at=wall())
+            )
+            for symbol, price in marks.items():
+                row = {"account": account, "symbol": symbol, "price": f"{price:f}", "at": clock}
+                if connection.execute(insert_new(connection, t.marks), row).rowcount != 1:
+                    mine = (t.marks.c.account == account) & (t.marks.c.symbol == symbol)
+                    connection.execute(update(t.marks).where(mine).values(price=row["price"], at=clock))
+            point = {"account": account, "at": cursor, "equity": f"{equity:f}"}
+            connection.execute(insert_new(connection, t.equity), point)
+
+    def marks(self, account: str) -> dict[str, Decimal]:
+        """The last mark of every symbol of an account."""
+        query = select(t.marks.c.symbol, t.marks.c.price).where(t.marks.c.account == account)
+        with self._database.reading() as connection:
+            return {row.symbol: Decimal(row.price) for row in connection.execute(query)}
+
+    def equity(self, account: str, last: int | None = None) -> Sequence[tuple[datetime, Decimal]]:
+        """Equity after each bar, by the bar's start, oldest first, at most the `last` ones."""
+        query = select(t.equity).where(t.equity.c.account == account).order_by(t.equity.c.at.desc()).limit(last)
+        with self._database.reading() as connection:
+            return [(row.at, Decimal(row.equity)) for row in reversed(connection.execute(query).all())]

@@ -1,0 +1,202 @@
+"""Tables of the trading database: stages, hooks, signals, orders, fills, the journal, and who may trade.
+
+Signals, fills, the journal, stage events and equity are append-only; an order's row changes only along the transition
+table, and every change has its line in the journal. Amounts are text, exact. A change here needs a migration.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+from workbench.store.tables import UtcInstant
+from workbench.store.tables import metadata as research
+
+metadata = MetaData(naming_convention=research.naming_convention)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("strategy", String, primary_key=True),
+    Column("stage", String, nullable=False),
+    Column("paused_from", String),
+    Column("version", JSON, nullable=False),
+    Column("account", String, nullable=False),
+    Column("since", UtcInstant, nullable=False),
+)
+
+stage_events = Table(
+    "stage_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("strategy", String, nullable=False),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run_id", String),
+    Column("version", JSON, nullable=False),
+    Column("answers", JSON, nullable=False),
+    Index(None, "strategy", "seq"),
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("hook_id", String(36), primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("strategy", String, nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("revoked_at", UtcInstant),
+)
+
+# An alert's row is written by the server before it answers; `signal` stays null until the engine has acted on it.
+# A strategy's own signal is written with it. (source, key) makes a repeat the same signal.
+signals = Table(
+    "signals",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("signal_id", String(36), nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("strategy", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", UtcInstant, nullable=False),
+    Column("settled_at", UtcInstant),
+    Column("epoch", Integer, nullable=False),
+    Column("meaning", String(64), nullable=False),
+    Column("body", Text),
+    Column("alert", JSON(none_as_null=True)),
+    Column("signal", JSON(none_as_null=True)),
+    UniqueConstraint("source", "key"),
+    Index(None, "status", "seq"),
+    Index(None, "source", "meaning", "seq"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("order_id", String(36), nullable=False, unique=True),
+    Column("signal_id", String(36), nullable=False),
+    Column("client_order_id", String(36), nullable=False, unique=True),
+    Column("parent_id", String(36)),
+    Column("strategy", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("symbol", String, nullable=False),
+    Column("reduce_only", Boolean, nullable=False),
+    Column("flattens", Boolean, nullable=False),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("expires_at", UtcInstant),
+    Column("epoch", Integer, nullable=False),
+    Column("intent", JSON, nullable=False),
+    Column("verdicts", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("filled", String, nullable=False),
+    Column("level", String),
+    Column("reason", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Index(None, "account", "symbol", "final"),
+    Index(None, "account", "created_at"),
+    Index(None, "signal_id"),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("fill_id", String, nullable=False),
+    Column("order_id", String(36), nullable=False),
+    Column("fill", JSON, nullable=False),
+    UniqueConstraint("account", "fill_id"),
+    Index(None, "order_id"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcInstant, nullable=False),
+    Column("written_at", UtcInstant, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Index(None, "subject", "seq"),
+    Index(None, "kind", "seq"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("broker", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("cash", String, nullable=False),
+    Column("opened_at", UtcInstant, nullable=False),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("equity", String, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("symbol", String, primary_key=True),
+    Column("price", String, nullable=False),
+    Column("at", UtcInstant, nullable=False),
+)
+
+equity = Table(
+    "equity",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", UtcInstant, primary_key=True),
+    Column("equity", String, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("strategy", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("feed", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cursor", UtcInstant),
+    Column("clock", UtcInstant),
+    Column("bars", Integer, nullable=False),
+    Column("updated_at", UtcInstant, nullable=False),
+)
+
+# One row. `epoch` rises with every panic; `flat_at` is when everything was seen flat after it.
+fence = Table(
+    "fence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("halted", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    Column("flat_at", UtcInstant),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String(36), nullable=False),
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("until", UtcInstant, nullable=False),
+)
