@@ -21,6 +21,9 @@ PROJECT = "workbench"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+GUARDED = ("backtested", "walk-forward", "paper", "live")
+"""Stages that are entered through gates."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -86,6 +89,24 @@ class RiskRuleRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class GateRecord(Record):
+    """A gate before a stage; its factory is called with its thresholds as keywords and yields a `ports.Gate`.
+
+    `stage` is what it guards: backtested, walk-forward, paper or live. Thresholds come from `[gates.NAME]` in the
+    settings; what is not set there is left to the factory's defaults.
+    """
+
+    kind: ClassVar[str] = "gate"
+
+    stage: str = ""
+
+    def __post_init__(self) -> None:
+        Record.__post_init__(self)
+        if self.stage not in GUARDED:
+            raise PluginFault(f"gate {self.name}: stage {self.stage!r} is none of {', '.join(GUARDED)}")
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRecord(Record):
     """A command of the shell; its factory is called with an `argparse` parser to fill and returns the function to run.
 
@@ -143,6 +164,17 @@ class Hooks:
         """
 
     @hookspec
+    def workbench_gates(self) -> Iterable[GateRecord]:  # type: ignore[empty-body]
+        """Yield gates: conditions of entering a stage, judged on stored evidence.
+
+        Example::
+
+            @hookimpl
+            def workbench_gates():
+                yield GateRecord("calmar", "acme_workbench.gates:Calmar", "Calmar ratio high enough", stage="paper")
+        """
+
+    @hookspec
     def workbench_commands(self) -> Iterable[CommandRecord]:  # type: ignore[empty-body]
         """Yield commands of the shell.
 
@@ -159,6 +191,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "workbench_strategies": StrategyRecord,
     "workbench_brokers": BrokerRecord,
     "workbench_risk_rules": RiskRuleRecord,
+    "workbench_gates": GateRecord,
     "workbench_commands": CommandRecord,
 }
 """Which record each hook yields."""

@@ -230,7 +230,7 @@ class Workbench:
         artifacts = [Artifact("result.json", "application/json", as_json(found)), equity_of(result)]
         record_run(
             self.registry, result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(),
-            found["stitched"], began,
+            result.figures(), began,
             artifacts=artifacts, tried=combinations(type(chosen.strategy), chosen.strategy.params, axes), terms=terms,
         )  # fmt: skip
         return result

@@ -33,7 +33,7 @@ def rerun(bench: Workbench, run_id: str, progress: ProgressCallback = no_progres
     elif old.kind == "walkforward":
         job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
         walked = bench.walk_forward(**job, **spec, record=False)
-        figures, data = walked.metrics.to_dict(), walked.data_dict()
+        figures, data = walked.figures(), walked.data_dict()
     elif old.kind == "proof":
         proofs = bench.prove(**job, record=False)
         figures, data = proofs.to_dict(), proofs.data

@@ -2,13 +2,22 @@
 
 from workbench.ports.broker import BarBroker, Broker, BrokerCapabilities, BrokerListener
 from workbench.ports.data import DataRequest, DataSource, PriceTable
+from workbench.ports.inbox import AlertQueue, Hook, Kept, Receipt, Waiting
 from workbench.ports.orders import Fence, OrderRepository
 from workbench.ports.progress import ProgressCallback, no_progress
 from workbench.ports.promotion import Evidence, Figure, Gate, GateAnswer, StageBook, StageEvent, Standing, Version
 from workbench.ports.risk import AccountFacts, RiskContext, RiskRule, Verdict
 from workbench.ports.runs import Artifact, RunRecord, RunRegistry, Trial
+from workbench.ports.sessions import SessionRow, Sessions
 
 __all__ = [
+    "Sessions",
+    "SessionRow",
+    "Waiting",
+    "Receipt",
+    "Kept",
+    "Hook",
+    "AlertQueue",
     "AccountFacts",
     "Artifact",
     "BarBroker",

@@ -180,6 +180,10 @@ class WalkForward:
 
         return walkforward_report(self)
 
+    def figures(self) -> dict[str, Any]:
+        """What is recorded of it: the stitched run's figures, how many windows, and the efficiency."""
+        return self.metrics.to_dict() | {"windows": len(self.windows), "efficiency": self.efficiency[0]}
+
     def plot(self) -> Any:
         """Stitched equity, drawdown and the chosen parameters through time, as a bokeh layout."""
         from workbench.research.plots import walkforward_layout

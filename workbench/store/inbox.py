@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import BadInput
 from workbench.model import new_id
+from workbench.ports import Hook, Kept, Receipt, Waiting
 from workbench.store import trading_tables as t
 from workbench.store.fence import read_fence
 from workbench.store.journal import write
@@ -20,52 +20,6 @@ from workbench.store.trading import TradingDatabase, wall
 
 REPEAT_WINDOW = timedelta(seconds=60)
 """How long an alert without an id or a time counts as a repeat of one that means the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """A door for alerts that drive one strategy; its token is known only by its hash."""
-
-    hook_id: str
-    name: str
-    strategy: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One alert as it came in. `key` is what makes it unique within its hook; None where it carries nothing of the
-    kind. `meaning` is a hash of what it asks for."""
-
-    hook: Hook
-    key: str | None
-    meaning: str
-    body: str
-    alert: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the inbox holds for an alert: its signal's id and status, whether it was there before, or which other
-    alert has its key."""
-
-    signal_id: str
-    status: str
-    is_repeat: bool = False
-    conflict: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An alert the engine has not acted on yet; `epoch` is the panic fence's when it came in."""
-
-    signal_id: str
-    source: str
-    key: str
-    strategy: str
-    alert: Mapping[str, Any]
-    received_at: datetime
-    epoch: int
 
 
 class Inbox:
@@ -124,15 +78,15 @@ class Inbox:
         with self._database.reading() as connection:
             return [Waiting(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]
 
-    def refuse(self, signal_id: str, reason: str) -> None:
-        """Say why an alert is not acted on."""
+    def settle(self, signal_id: str, status: str, reason: str) -> None:
+        """Say why an alert is not acted on: refused, or ignored where there is nothing to do."""
         with self._database.transaction() as connection:
             connection.execute(
                 update(t.signals)
                 .where(t.signals.c.signal_id == signal_id, t.signals.c.status == "received")
-                .values(status="refused", reason=reason, settled_at=wall())
+                .values(status=status, reason=reason, settled_at=wall())
             )
-            write(connection, "refused", signal_id, wall(), reason=reason)
+            write(connection, status, signal_id, wall(), reason=reason)
 
     def rows(self, last: int | None = None) -> Sequence[Row[Any]]:
         """Signals as they are kept, oldest first, at most the `last` ones."""

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from workbench.ports import SessionRow
 from workbench.store import trading_tables as t
 from workbench.store.insert import insert_new
 from workbench.store.journal import write
 from workbench.store.trading import TradingDatabase, wall
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """One strategy's session: its feed, the start of the last bar that was traded in full, and its clock."""
-
-    strategy: str
-    account: str
-    feed: Mapping[str, Any]
-    state: str
-    reason: str
-    cursor: datetime | None
-    clock: datetime | None
-    bars: int
-    updated_at: datetime
 
 
 class SessionBook:
@@ -52,55 +37,42 @@ class SessionBook:
             return connection.execute(select(t.accounts).order_by(t.accounts.c.account)).all()
 
     def begin(self, strategy: str, account: str, feed: Mapping[str, Any]) -> SessionRow:
-        """The session of a strategy, made where there is none; its feed is fixed when it is made."""
+        """The session of an account, made where there is none; its feed is fixed when it is made."""
         with self._database.transaction() as connection:
             row = {
                 "strategy": strategy, "account": account, "feed": dict(feed), "state": "running", "reason": "",
                 "bars": 0, "updated_at": wall(),
             }  # fmt: skip
             if connection.execute(insert_new(connection, t.sessions), row).rowcount == 1:
-                write(connection, "session", strategy, wall(), account=account, event="made")
-        found = self.get(strategy)
-        assert found is not None
-        return found
-
-    def get(self, strategy: str) -> SessionRow | None:
-        """One session; None where there is none."""
-        return next((row for row in self.all() if row.strategy == strategy), None)
+                write(connection, "session", account, wall(), strategy=strategy, event="made")
+            made = connection.execute(select(t.sessions).where(t.sessions.c.account == account)).one()
+        return SessionRow(**made._mapping)
 
     def all(self) -> Sequence[SessionRow]:
-        """Every session, by strategy."""
+        """Every session, by account."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(t.sessions).order_by(t.sessions.c.strategy)).all()
+            rows = connection.execute(select(t.sessions).order_by(t.sessions.c.account)).all()
         return [SessionRow(**row._mapping) for row in rows]
 
-    def set_state(self, strategy: str, state: str, reason: str = "") -> None:
+    def set_state(self, account: str, state: str, reason: str = "") -> None:
         """Say that a session runs, is blocked, failed, finished or ended, and why."""
+        mine = t.sessions.c.account == account
         with self._database.transaction() as connection:
-            row = connection.execute(select(t.sessions).where(t.sessions.c.strategy == strategy)).one_or_none()
+            row = connection.execute(select(t.sessions).where(mine)).one_or_none()
             if row is None or (row.state, row.reason) == (state, reason):
                 return
-            connection.execute(
-                update(t.sessions)
-                .where(t.sessions.c.strategy == strategy)
-                .values(state=state, reason=reason, updated_at=wall())
-            )
-            write(connection, "session", strategy, wall(), event=state, reason=reason)
+            values = {"state": state, "reason": reason, "updated_at": wall()}
+            connection.execute(update(t.sessions).where(mine).values(**values))
+            write(connection, "session", account, wall(), event=state, reason=reason)
 
     def advance(
-        self,
-        strategy: str,
-        account: str,
-        cursor: datetime,
-        clock: datetime,
-        marks: Mapping[str, Decimal],
-        equity: Decimal,
+        self, account: str, cursor: datetime, clock: datetime, marks: Mapping[str, Decimal], equity: Decimal
     ) -> None:
         """A bar was traded in full: the cursor, the marks at its close and the account's equity, together."""
         with self._database.transaction() as connection:
             connection.execute(
                 update(t.sessions)
-                .where(t.sessions.c.strategy == strategy)
+                .where(t.sessions.c.account == account)
                 .values(cursor=cursor, clock=clock, bars=t.sessions.c.bars + 1, updated_at=wall())
             )
             for symbol, price in marks.items():

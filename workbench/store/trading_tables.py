@@ -167,8 +167,8 @@ equity = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("strategy", String, primary_key=True),
-    Column("account", String, nullable=False),
+    Column("account", String, primary_key=True),
+    Column("strategy", String, nullable=False),
     Column("feed", JSON, nullable=False),
     Column("state", String, nullable=False),
     Column("reason", Text, nullable=False),

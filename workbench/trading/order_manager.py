@@ -59,6 +59,8 @@ class OrderManager:
         self.instruments = instruments
         self.now = start
         self.hours, self.intent_life = hours, intent_life
+        self.blocked = ""
+        """Why no entry is taken, as after a drift nobody explained; empty where entries are."""
         self._lock = threading.RLock()
         broker.connect(self)
 
@@ -79,8 +81,11 @@ class OrderManager:
                 if not self.repository.add_signal(signal):
                     return list(self.repository.orders_of(signal))
                 fence = self.repository.fence()
-                if fence.halted and not flattens:
-                    self.repository.settle_signal(signal, "refused", f"panic: {fence.reason}", self.now)
+                refusal = f"panic: {fence.reason}" if fence.halted and not flattens else ""
+                if signal.action is Action.ENTRY and self.blocked:
+                    refusal = refusal or self.blocked
+                if refusal:
+                    self.repository.settle_signal(signal, "refused", refusal, self.now)
                     return []
                 if signal.action is Action.EXIT:
                     made, withdrawn, moot = self._exit(signal, flattens)
@@ -94,6 +99,11 @@ class OrderManager:
             for order_id in withdrawn:
                 self.cancel(order_id)
             return [self.send(order) for order in made]
+
+    def open_day(self, account: str, at: datetime) -> None:
+        """Note with which equity an account begins the day of an instant, before anything happens in it."""
+        if self.hours is not None:
+            self.repository.open_day(account, self.hours.day(at), self.ledger.equity(account))
 
     def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel a working order; one that cannot be cancelled now is left and journalled."""
@@ -121,7 +131,7 @@ class OrderManager:
         working = self._working(signal)
         withdrawn = [order.order_id for order in working if order.opens is signal.direction]
         if self._held(signal, working) is not signal.direction:  # row 20
-            return [], withdrawn, f"not {signal.direction}"
+            return [], withdrawn, "took back the entry under way" if withdrawn else f"not {signal.direction}"
         return [self._close(signal, flattens)], withdrawn, ""
 
     def _enter(self, signal: Signal) -> tuple[list[Order], list[str], str]:

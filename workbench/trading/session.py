@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 import numpy as np
 
@@ -17,16 +18,23 @@ from workbench.strategy import Bars, Strategy
 from workbench.trading.order_manager import OrderManager
 
 
+class Columns(Protocol):
+    """The growing past of one symbol: `Bars` of which only so many rows have closed, or a `Past` that grows."""
+
+    def rows(self, first: int, stop: int) -> Bars:
+        """The bars from `first` up to, not including, `stop`, copied."""
+
+
 @dataclass(frozen=True, slots=True)
 class Market:
     """One symbol a session trades: its account, the columns of its bars, and the fingerprint of the data.
 
-    `columns` is the growing past: rows are read only up to the bar that has closed.
+    Rows of `columns` are read only up to the bar that has closed.
     """
 
     symbol: str
     account: str
-    columns: Bars
+    columns: Columns
     fingerprint: str
 
 
@@ -59,14 +67,19 @@ class BarSession:
 
         Raises BadInput for bars that run backwards; a forming bar is journalled and otherwise ignored.
         """
+        closed = self.trade(bars, now)
+        if trade:
+            for signal in self.wanted(closed, seen):
+                self.manager.handle(signal)
+
+    def trade(self, bars: Mapping[str, Bar], now: datetime) -> dict[str, Bar]:
+        """Let the broker trade an instant's bars and mark the positions: the bars that have closed."""
         closed = {}
         for symbol, bar in bars.items():
             if bar.end > now:
                 self.manager.repository.note("forming", symbol, now, bar=bar.start.isoformat())
                 continue
             closed[symbol] = bar
-        if not closed:
-            return
         for symbol, bar in closed.items():
             last = self.last_seen.get(symbol)
             if last is not None and bar.start <= last:
@@ -74,16 +87,18 @@ class BarSession:
                     f"bar of {symbol}", bar.start.isoformat(), f"does not follow the last, {last.isoformat()}"
                 )
         self.last_seen.update({symbol: bar.start for symbol, bar in closed.items()})
-        self.broker.trade_bars(closed)
+        if closed:
+            self.broker.trade_bars(closed)
         for symbol, bar in closed.items():
             if bar.traded:
                 self.manager.ledger.mark(symbol, bar.close)
-        if not trade:
-            return
+        return closed
+
+    def wanted(self, closed: Mapping[str, Bar], seen: Mapping[str, int]) -> Iterator[Signal]:
+        """What the strategy wants at the close of an instant's bars, symbol by symbol. Raises what it raises."""
         for symbol, market in self.markets.items():
             if symbol in closed and closed[symbol].traded:  # row 1: no signal on an untraded bar
-                for signal in self._signals(market, closed[symbol], seen[symbol]):
-                    self.manager.handle(signal)
+                yield from self._signals(market, closed[symbol], seen[symbol])
 
     def _signals(self, market: Market, bar: Bar, rows: int) -> list[Signal]:
         """What the strategy wants at the close of a bar, exits first."""

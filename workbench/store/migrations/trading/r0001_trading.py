@@ -130,8 +130,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orders_signal_id"), "orders", ["signal_id"], unique=False)
     op.create_table(
         "sessions",
-        sa.Column("strategy", sa.String(), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
+        sa.Column("strategy", sa.String(), nullable=False),
         sa.Column("feed", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -139,7 +139,7 @@ def upgrade() -> None:
         sa.Column("clock", sa.BigInteger(), nullable=True),
         sa.Column("bars", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("strategy", name=op.f("pk_sessions")),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_sessions")),
     )
     op.create_table(
         "signals",

@@ -1,0 +1,154 @@
+"""The bundled gates: what each stage asks for. Thresholds are keywords, set in `[gates.NAME]`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.model import decimal
+from workbench.ports import Evidence, Figure, GateAnswer, RunRecord
+
+
+class BacktestGate:
+    """A recorded backtest: at least so many trades and bars, a drawdown of at most so many percent, costs not zero."""
+
+    def __init__(self, min_trades: int = 10, min_bars: int = 250, max_drawdown: float = 75.0) -> None:
+        self.min_trades = _number("backtest.min_trades", min_trades, 1, 1e9)
+        self.min_bars = _number("backtest.min_bars", min_bars, 1, 1e9)
+        self.max_drawdown = _number("backtest.max_drawdown", max_drawdown, 0, 100)
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the newest backtest of the version."""
+        run = evidence.runs.get("backtest")
+        if run is None:
+            return _missing("backtest", "a backtest", "workbench backtest")
+        costs = [evidence.version.options.get(name, "0") for name in ("fees", "slippage", "per_share", "min_fee")]
+        paid = any(decimal("cost", cost) > 0 for cost in costs)
+        return _answer(
+            "backtest",
+            run,
+            [
+                _at_least("trades", run.metrics.get("trades"), self.min_trades),
+                _at_least("bars", run.metrics.get("bars"), self.min_bars),
+                _drawdown(run.metrics.get("max_drawdown"), self.max_drawdown),
+                Figure("costs", "above 0" if paid else "0", "above 0", paid),
+            ],
+        )
+
+
+class LookAheadGate:
+    """A proof, on this code, these parameters and these prices, that no signal depends on a later bar."""
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the newest proof of the version."""
+        return _proof("no_look_ahead", evidence, "lookahead")
+
+
+class WarmUpGate:
+    """A proof that the history a live strategy is given is long enough for the same answers."""
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the newest proof of the version."""
+        return _proof("warm_up", evidence, "warmup")
+
+
+class OutOfSampleGate:
+    """A walk-forward of the same code and data: windows, trades, Sharpe, drawdown and efficiency out of sample."""
+
+    def __init__(
+        self,
+        min_windows: int = 3,
+        min_trades: int = 10,
+        min_sharpe: float = 0.3,
+        max_drawdown: float = 50.0,
+        min_efficiency: float = 0.3,
+    ) -> None:
+        self.min_windows = _number("out_of_sample.min_windows", min_windows, 1, 1e6)
+        self.min_trades = _number("out_of_sample.min_trades", min_trades, 0, 1e9)
+        self.min_sharpe = _number("out_of_sample.min_sharpe", min_sharpe, -100, 100)
+        self.max_drawdown = _number("out_of_sample.max_drawdown", max_drawdown, 0, 100)
+        self.min_efficiency = _number("out_of_sample.min_efficiency", min_efficiency, -100, 100)
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the newest walk-forward of the version's code and data."""
+        run = evidence.runs.get("walkforward")
+        if run is None:
+            return _missing("out_of_sample", "a walk-forward", "workbench walkforward")
+        figures = [
+            _at_least("windows", run.metrics.get("windows"), self.min_windows),
+            _at_least("trades out of sample", run.metrics.get("trades"), self.min_trades),
+            _at_least("Sharpe out of sample", run.metrics.get("sharpe"), self.min_sharpe),
+            _drawdown(run.metrics.get("max_drawdown"), self.max_drawdown),
+            _at_least("walk-forward efficiency", run.metrics.get("efficiency"), self.min_efficiency),
+        ]
+        return _answer("out_of_sample", run, figures)
+
+
+class ParityGate:
+    """A parity certificate: the order path, fed bar by bar, made the backtest's trades."""
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the newest proof of the version."""
+        return _proof("parity", evidence, "parity")
+
+
+class LiveAccountGate:
+    """A live account. There is none yet: brokers that trade real money come with a later version."""
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Refuse without a live account."""
+        named = evidence.live_account
+        figure = Figure("live account", named, "one that is connected", named is not None)
+        reason = "" if named else "there is no live account; this version connects to none"
+        return GateAnswer("live_account", named is not None, reason, (figure,))
+
+
+class ApprovalGate:
+    """Somebody's approval."""
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Refuse without an approval."""
+        by = evidence.approved_by
+        figure = Figure("approved by", by, "a person", by is not None)
+        return GateAnswer("approval", by is not None, "" if by else "nobody approved it", (figure,))
+
+
+def _proof(gate: str, evidence: Evidence, part: str) -> GateAnswer:
+    run = evidence.runs.get("proof")
+    if run is None:
+        return _missing(gate, "a proof", "workbench prove")
+    answer = run.metrics.get(part)
+    passed = isinstance(answer, dict) and answer.get("passed") is True
+    reason = "" if passed else str((answer or {}).get("reason") or f"the run has no answer on {part}")
+    return GateAnswer(
+        gate, passed, reason, (Figure(part, "passed" if passed else "failed", "passed", passed),), run.run_id
+    )
+
+
+def _missing(gate: str, what: str, command: str) -> GateAnswer:
+    reason = f"there is no recorded run of {what} with this code, these parameters, costs and prices; run {command}"
+    return GateAnswer(gate, False, reason)
+
+
+def _answer(gate: str, run: RunRecord, figures: Sequence[Figure]) -> GateAnswer:
+    short = [
+        f"{f.name} {'not known' if f.value is None else f.value}, must be {f.limit}" for f in figures if not f.passed
+    ]
+    return GateAnswer(gate, not short, "; ".join(short), tuple(figures), run.run_id)
+
+
+def _at_least(name: str, value: Any, limit: float) -> Figure:
+    known = value if isinstance(value, int | float) else None
+    shown = round(known, 4) if isinstance(known, float) else known
+    return Figure(name, shown, f"at least {limit:g}", known is not None and known >= limit)
+
+
+def _drawdown(value: Any, limit: float) -> Figure:
+    known = abs(value) * 100 if isinstance(value, int | float) else None
+    shown = None if known is None else round(known, 2)
+    return Figure("maximum drawdown, %", shown, f"at most {limit:g}", known is not None and known <= limit)
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise BadInput(f"setting gates.{name}", value, f"must be a number from {low:g} to {high:g}")
+    return float(value)

@@ -1,0 +1,39 @@
+"""Session ports: how far each strategy's session has come, kept so that a restart goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One account's session: its strategy and feed, the start of the last bar traded in full, and its clock.
+
+    `state` is running, blocked, failed, finished or ended, and `reason` says why.
+    """
+
+    account: str
+    strategy: str
+    feed: Mapping[str, Any]
+    state: str
+    reason: str
+    cursor: datetime | None
+    clock: datetime | None
+    bars: int
+    updated_at: datetime
+
+
+class Sessions(Protocol):
+    """What a running session writes."""
+
+    def set_state(self, account: str, state: str, reason: str = "") -> None:
+        """Say that a session runs, is blocked, failed, finished or ended, and why."""
+
+    def advance(
+        self, account: str, cursor: datetime, clock: datetime, marks: Mapping[str, Decimal], equity: Decimal
+    ) -> None:
+        """A bar was traded in full: the cursor, the marks at its close and the account's equity, together."""

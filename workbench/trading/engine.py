@@ -1,0 +1,162 @@
+"""Engine: the one process of a home that trades. It runs promoted strategies' sessions and takes alerts in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Protocol
+
+from workbench.errors import WorkbenchError
+from workbench.model import Stage
+from workbench.ports import AlertQueue, Fence, Sessions, StageBook, Standing
+from workbench.trading.clock import Clock
+from workbench.trading.live_session import LiveSession
+
+IDLE = 0.01
+"""Seconds between two looks where nothing was due."""
+FLATTEN_EVERY = 0.1
+"""Seconds between two steps of a panic."""
+RUNNING = (Stage.PAPER, Stage.LIVE, Stage.PAUSED)
+"""Stages whose strategies have a session; a paused one takes no entries, but its stops and exits work."""
+
+
+class Renewable(Protocol):
+    """The lease of this process."""
+
+    seconds: float
+
+    def renew(self) -> None:
+        """Hold it for another while. Raises LeaseLost."""
+
+
+class Guard(Protocol):
+    """The panic fence as the engine uses it."""
+
+    def now(self) -> Fence:
+        """The fence as it stands."""
+
+    def is_flat(self) -> bool:
+        """Whether everything was seen flat since it was raised."""
+
+    def set_flat(self, epoch: int) -> None:
+        """Everything is flat after the panic of this epoch."""
+
+
+class Engine:
+    """Steps sessions, alerts and panics, one after the other, in one thread.
+
+    A session that cannot be made is blocked and named, and tried again when its stage changes. Losing the lease, or
+    the file, ends the engine: what is on file then is what another engine goes on from.
+    """
+
+    def __init__(
+        self,
+        stages: StageBook,
+        alerts: AlertQueue,
+        fence: Guard,
+        book: Sessions,
+        lease: Renewable,
+        make_session: Callable[[Standing], LiveSession],
+        holds: Callable[[str], bool],
+        changed: Callable[[], object],
+        clock: Clock,
+    ) -> None:
+        self._stages, self._alerts, self._fence, self._book = stages, alerts, fence, book
+        self._lease, self._make, self._holds, self._changed, self._clock = lease, make_session, holds, changed, clock
+        self._sessions: dict[str, tuple[Standing, LiveSession]] = {}
+        self._tried: dict[str, Standing] = {}
+        self._seen: object = None
+        self._halted = Fence()
+        self._renew_at = self._flatten_at = 0.0
+
+    @property
+    def sessions(self) -> Sequence[LiveSession]:
+        """The sessions that run now."""
+        return [session for _, session in self._sessions.values()]
+
+    def run(self, stop: Event) -> None:
+        """Work until told to stop. Raises LeaseLost, and whatever the file raises."""
+        while not stop.is_set():
+            if not self.step():
+                stop.wait(IDLE)
+
+    def step(self) -> bool:
+        """Whatever is due now, once; whether anything was."""
+        now = self._clock.elapsed()
+        if now >= self._renew_at:
+            self._lease.renew()
+            self._renew_at = now + self._lease.seconds / 4
+        worked = False
+        changed = self._changed()
+        if changed != self._seen:
+            self._seen = changed
+            self._halted = self._fence.now()
+            self._follow_stages()
+            worked = self._take_alerts()
+        for account, (standing, session) in list(self._sessions.items()):
+            worked = session.step() or worked
+            if session.is_leaving:
+                session.close_held()
+                if session.is_gone:
+                    self._book.set_state(account, "ended", f"the strategy went to stage {standing.stage}")
+                    del self._sessions[account]
+        if self._halted.halted and now >= self._flatten_at:
+            self._flatten_at = now + FLATTEN_EVERY
+            self._flatten()
+        return worked
+
+    def _flatten(self) -> None:
+        """Behind the fence: one step towards nothing in every account."""
+        if self._fence.is_flat():
+            return
+        # every session, each time: all() over a generator would stop at the first that is not flat yet
+        flat = [session.flatten(self._halted.epoch) for session in self.sessions]
+        unmade = [s.account for s in self._stages.all() if s.account and s.account not in self._sessions]
+        if all(flat) and not any(self._holds(account) for account in unmade):
+            self._fence.set_flat(self._halted.epoch)
+
+    def _follow_stages(self) -> None:
+        """Begin and end sessions as the stages say; one that cannot be made is tried again when its stage changes."""
+        standings = {s.account: s for s in self._stages.all() if s.account}
+        for account, (before, session) in list(self._sessions.items()):
+            standing = standings.get(account)
+            if standing is None:
+                session.leave("the strategy trades another account now")
+            elif standing != before:
+                self._sessions[account] = standing, session
+                self._tell(standing, session)
+        for account, standing in standings.items():
+            if account in self._sessions or self._tried.get(account) == standing:
+                continue
+            if standing.stage in RUNNING or self._holds(account):
+                self._tried[account] = standing
+                try:
+                    session = self._make(standing)
+                    session.start()
+                except WorkbenchError as error:
+                    self._book.set_state(account, "blocked", str(error))
+                else:
+                    self._sessions[account] = standing, session
+                    self._tell(standing, session)
+
+    @staticmethod
+    def _tell(standing: Standing, session: LiveSession) -> None:
+        if standing.stage not in RUNNING:
+            session.leave(f"the strategy went to stage {standing.stage}")
+        else:
+            session.let_in("the strategy is paused" if standing.stage is Stage.PAUSED else "")
+
+    def _take_alerts(self) -> bool:
+        """Act on the alerts that wait, oldest first."""
+        waiting = self._alerts.waiting()
+        running = {session.name: session for session in self.sessions if not session.is_leaving}
+        for alert in waiting:
+            if alert.strategy in running:
+                outcome = running[alert.strategy].handle_alert(alert)
+            else:
+                outcome = "refused", f"strategy {alert.strategy} has no running session"
+            if outcome is not None:
+                self._alerts.settle(alert.signal_id, *outcome)
+        if waiting:
+            self._seen = None  # there may be more than were taken at once
+        return bool(waiting)

@@ -1,0 +1,226 @@
+"""Live session: one promoted strategy on its feed, and the alerts that drive it, through the order path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from workbench.errors import BadInput
+from workbench.fills import Terms
+from workbench.model import Action, Protection, Signal, SizeRequest, SizeRule
+from workbench.ports import BarBroker, Sessions, Waiting
+from workbench.signals import Alert, symbol_of, wish
+from workbench.strategy import Strategy
+from workbench.trading.feeds import Feed, Instant
+from workbench.trading.order_manager import OrderManager
+from workbench.trading.panic import Flattening
+from workbench.trading.past import Past
+from workbench.trading.reconcile import reconcile
+from workbench.trading.session import BarSession, Market
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLimits:
+    """How old an alert may be, by the wall clock, when the engine comes to it."""
+
+    most_age: timedelta = timedelta(seconds=60)
+
+
+class LiveSession:
+    """Runs one strategy on a feed from where it was left, with one account, broker and order manager of its own.
+
+    Each instant: the broker trades the bars, positions are marked, the strategy's signals are handled, and then the
+    cursor moves; broken off anywhere, the instant is given again and nothing in it happens twice. A strategy that
+    raises is stopped and named; its bars go on, so that its stops still work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        account: str,
+        strategy: Strategy,
+        terms: Terms,
+        feed: Feed,
+        past: Mapping[str, Past],
+        fingerprints: Mapping[str, str],
+        broker: BarBroker,
+        manager: OrderManager,
+        book: Sessions,
+        *,
+        history: int,
+        limits: AlertLimits,
+        wall: Callable[[], datetime],
+    ) -> None:
+        self.name, self.account, self.feed, self.manager = name, account, feed, manager
+        self._past, self._book = past, book
+        self._limits, self._wall = limits, wall
+        markets = [Market(symbol, account, p, fingerprints[symbol]) for symbol, p in past.items()]
+        self._bars = BarSession(name, strategy, terms, markets, broker, manager, history=history)
+        self._failed = ""
+        self._drift = ""
+        self._leaving = ""
+        self._flattening: Flattening | None = None
+
+    def start(self) -> None:
+        """Mark what is held at the last closes and reconcile with the broker; a drift blocks entries."""
+        for symbol, past in self._past.items():
+            if past.last is not None:
+                self.manager.ledger.mark(symbol, past.last.close)
+        self.manager.now = max(self.manager.now, self.feed.now())
+        found = reconcile(self.manager, self.account)
+        if found.drift:
+            self._drift = f"drift: {found.drift[0]}"
+        self.let_in("")
+
+    def let_in(self, blocked: str) -> None:
+        """Take entries, or for a reason none; a drift and a failed strategy stay reasons of their own."""
+        self.manager.blocked = self._drift or blocked or self._failed
+        if not self._failed:
+            self._book.set_state(self.account, "blocked" if self.manager.blocked else "running", self.manager.blocked)
+
+    # ---- bars --------------------------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Trade the next instant, if one is due; whether one was."""
+        instant = self.feed.next()
+        for words in self.feed.notes:
+            self.manager.repository.note("feed", self.name, self.feed.now(), reason=words)
+        self.feed.notes.clear()
+        if instant is None:
+            if self.feed.is_finished and not self._failed:
+                self._book.set_state(self.account, "finished", "the last bar of the data was traded")
+            return False
+        self._trade(instant)
+        return True
+
+    def _trade(self, instant: Instant) -> None:
+        self.manager.now = max(self.manager.now, instant.start)
+        self.manager.open_day(self.account, instant.end)
+        closed = self._bars.trade(instant.bars, instant.end)
+        seen = {}
+        for symbol, bar in closed.items():
+            self._past[symbol].append(bar)
+            seen[symbol] = len(self._past[symbol])
+        self.manager.now = max(self.manager.now, instant.end)
+        if not self._failed and not self._leaving:
+            try:
+                wanted = list(self._bars.wanted(closed, seen))
+            except Exception as error:  # noqa: BLE001 - a strategy may raise anything, and must not take others along
+                self.fail(f"{type(error).__name__}: {error}")
+                wanted = []
+            for signal in wanted:
+                self.manager.handle(signal)
+        marks = {symbol: bar.close for symbol, bar in closed.items() if bar.traded}
+        equity = self.manager.ledger.equity(self.account)
+        self._book.advance(self.account, instant.start, self.feed.now(), marks, equity)
+
+    # ---- alerts ------------------------------------------------------------------------------------------------------
+
+    def handle_alert(self, waiting: Waiting) -> tuple[str, str] | None:
+        """Act on an alert that drives this strategy; or say what becomes of it before the order path, and why."""
+        if waiting.epoch != self.manager.repository.fence().epoch:
+            return "refused", "panic: it came in before a panic"
+        age, most = self._wall() - waiting.received_at, self._limits.most_age
+        if age > most:
+            return "refused", f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
+        if self._leaving:
+            return "refused", self._leaving
+        alert = Alert.of_dict(waiting.alert)
+        try:
+            symbol = symbol_of(alert.ticker, self._past)
+        except BadInput as error:
+            return "refused", str(error)
+        held = self.manager.ledger.position(self.account, self.name, symbol).direction
+        if held is None:  # an entry under way counts: an exit takes it back
+            working = self.manager.repository.open_orders(self.account, symbol)
+            held = next((order.opens for order in working if order.opens is not None), None)
+        asked = wish(alert, held)
+        last = self._past[symbol].last
+        if last is None:
+            return "refused", f"{symbol} has no price yet"
+        if isinstance(asked, str):
+            return "ignored", asked
+        action, direction = asked
+        size, protection = self._bars.size, Protection()
+        if action is Action.ENTRY:
+            protection = self._bars.protection
+            if alert.quantity is not None:
+                size = SizeRequest(SizeRule.SHARES, alert.quantity)
+        self.manager.now = max(self.manager.now, self.feed.now())
+        self.manager.handle(
+            Signal(
+                source=waiting.source,
+                key=waiting.key,
+                strategy=self.name,
+                account=self.account,
+                symbol=symbol,
+                action=action,
+                direction=direction,
+                bar_time=last.start,
+                available_at=max(self.manager.now, last.start),
+                reference_price=self.manager.ledger.mark_of(symbol, last.close),
+                factor=last.factor,
+                size=size,
+                protection=protection,
+                signal_id=waiting.signal_id,
+            )
+        )
+        return None
+
+    # ---- leaving -----------------------------------------------------------------------------------------------------
+
+    def fail(self, reason: str) -> None:
+        """Ask the strategy nothing any more; bars go on, so that stops work and exits can be sent."""
+        self._failed = reason
+        self.manager.blocked = self.manager.blocked or reason
+        self.manager.repository.note("strategy_failed", self.name, self.manager.now, reason=reason)
+        self._book.set_state(self.account, "failed", reason)
+
+    def leave(self, reason: str) -> None:
+        """Take no more risk, and close what is held: the strategy left the stages that trade."""
+        if not self._leaving:
+            self._leaving = reason
+            self.manager.repository.note("leaving", self.name, self.manager.now, reason=reason)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it takes no more risk and closes what it holds."""
+        return bool(self._leaving)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether a session that leaves holds nothing and has nothing working."""
+        open_orders = self.manager.repository.open_orders(self.account)
+        return bool(self._leaving) and not open_orders and not self.manager.ledger.positions(self.account)
+
+    def close_held(self) -> None:
+        """Cancel what enters and close what is held, by exits like any other."""
+        for order in self.manager.repository.open_orders(self.account):
+            if not order.reduce_only:
+                self.manager.cancel(order.order_id)
+        for position in self.manager.ledger.positions(self.account):
+            last = self._past[position.symbol].last
+            if position.direction is None or last is None:
+                continue
+            self.manager.handle(
+                Signal(
+                    source="stage",
+                    key=f"{self.account}|{position.symbol}|{self.manager.now.isoformat()}|{self._leaving}",
+                    strategy=self.name,
+                    account=self.account,
+                    symbol=position.symbol,
+                    action=Action.EXIT,
+                    direction=position.direction,
+                    bar_time=last.start,
+                    available_at=max(self.manager.now, last.start),
+                    reference_price=self.manager.ledger.mark_of(position.symbol, last.close),
+                    factor=last.factor,
+                )
+            )
+
+    def flatten(self, epoch: int) -> bool:
+        """Behind a raised fence: one step towards nothing; whether the broker has twice shown nothing."""
+        if self._flattening is None or self._flattening.epoch != epoch:
+            self._flattening = Flattening(self.manager, self.account, epoch)
+        return self._flattening.done or self._flattening.step()
