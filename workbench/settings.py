@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,25 @@ class Settings(BaseModel):
     lookahead_cuts: int = Field(
         default=5_000, ge=1_000, description="Up to so many bars the look-ahead proof cuts at each."
     )
+
+    risk_rules: tuple[str, ...] = Field(
+        default=(), description="Rules of the trading profile, in their order; empty for the usual ones."
+    )
+    limits: dict[str, dict[str, float | int | str | bool]] = Field(
+        default={}, description="Settings of risk rules, as [limits.max_positions] most = 5."
+    )
+    gates: dict[str, dict[str, float | int | str | bool]] = Field(
+        default={}, description="Thresholds of gates, as [gates.backtest] min_trades = 30."
+    )
+    feeds: dict[str, Literal["loop", "replay", "poll"]] = Field(
+        default={}, description='How a strategy\'s data is fed, as [feeds] my_strategy = "replay".'
+    )
+    seconds_per_bar: float = Field(
+        default=1.0, gt=0, le=86_400, description="Pace of the looped sample and of replayed files."
+    )
+    poll_seconds: float = Field(default=5.0, gt=0, le=3_600, description="How often a growing file is looked at.")
+    loop_days: int = Field(default=365, ge=7, le=3_650, description="How many last days of the sample are looped.")
+    alert_age: float = Field(default=60.0, gt=0, le=86_400, description="Seconds after which an alert is too old.")
 
     @property
     def artifacts(self) -> Path:
@@ -60,21 +79,21 @@ def load_settings(home: str | Path | None = None) -> Settings:
         origin = dict.fromkeys(values, str(file))
     if "home" in values:
         raise BadInput("settings file", str(file), "holds the key home", "set WORKBENCH_HOME instead")
-    for key in Settings.model_fields.keys() - {"home"}:
+    for key in Settings.model_fields.keys() - {"home", "limits", "gates", "feeds"}:  # tables have no variable
         variable = f"WORKBENCH_{key.upper()}"
         if variable in os.environ:
             text = os.environ[variable]
-            is_list = key == "blocked_plugins"
+            is_list = key in ("blocked_plugins", "risk_rules")
             values[key] = tuple(part.strip() for part in text.split(",") if part.strip()) if is_list else text
             origin[key] = variable
     try:
         return Settings(home=folder, **values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
+        key = ".".join(str(part) for part in first["loc"][:3])
         allowed = ", ".join(sorted(Settings.model_fields.keys() - {"home"}))
         raise BadInput(
-            f"setting {key} in {origin.get(key, 'settings')}",
+            f"setting {key} in {origin.get(key.partition('.')[0], 'settings')}",
             first.get("input"),
             first["msg"],
             f"known settings: {allowed}",

@@ -50,15 +50,23 @@ class WholeLots:
 
 
 class Balance:
-    """Denies an entry when the account has no equity; says when the notional is above the cash."""
+    """Denies an entry when the account has no equity; in the trading profile cuts it to the cash that is free."""
 
     def judge(self, context: RiskContext) -> Verdict:
-        """Allow or deny; the cut to what the cash pays for is made at the fill (rows 4 and 5)."""
+        """Allow, cut or deny; the cut to what the cash pays for at the fill's price comes there (rows 4 and 5)."""
         if context.equity <= 0:
             return Verdict("balance", "deny", f"no equity: {context.equity:.2f}")
         with localcontext(MONEY_CONTEXT):
-            notional = (context.size or Decimal(0)) / context.signal.factor * context.signal.reference_price
+            price = context.signal.reference_price / context.signal.factor
+            notional = (context.size or Decimal(0)) * price
+            free = context.cash - (context.facts.reserved if context.facts else Decimal(0))
+            figures = {"notional": f"{notional:.2f}", "cash": f"{context.cash:.2f}"}
+            if context.facts is not None and context.size is not None and notional > free:
+                figures["reserved"] = f"{context.facts.reserved:.2f}"
+                size = whole_lots(max(free, Decimal(0)) / price, Decimal(1), context.instrument)
+                if size <= 0:
+                    return Verdict("balance", "deny", f"free cash of {free:.2f} pays for no lot", figures=figures)
+                if size < context.size:
+                    return Verdict("balance", "cut", f"to the free cash of {free:.2f}", size, figures)
         reason = "" if notional <= context.cash else "above the cash at the close; the fill will be cut to it"
-        return Verdict(
-            "balance", "allow", reason, figures={"notional": f"{notional:.2f}", "cash": f"{context.cash:.2f}"}
-        )
+        return Verdict("balance", "allow", reason, figures=figures)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bootstrap.recording import Chosen, as_json, equity_of
 from workbench.bootstrap.recording import record as record_run
-from workbench.errors import BadInput, PluginFault
+from workbench.errors import BadInput, PluginFault, UnknownName
 from workbench.model import new_id
 from workbench.plugin_manager import PluginManager
 from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRegistry, no_progress
 from workbench.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from workbench.bootstrap.trading_desk import TradingDesk
     from workbench.data import PriceHistory
     from workbench.fills import Terms
     from workbench.proofs import Locator, Proofs
@@ -48,6 +49,13 @@ class Workbench:
 
         engine = open_database(self.settings.home / "research.db")
         return SqlRunRegistry(engine, self.settings.artifacts)
+
+    @cached_property
+    def trading(self) -> TradingDesk:
+        """Stages, alerts, orders and positions of this home; its database is made on first use."""
+        from workbench.bootstrap.trading_desk import TradingDesk
+
+        return TradingDesk(self)
 
     # ---- parts -----------------------------------------------------------------------------------------------------
 
@@ -124,14 +132,28 @@ class Workbench:
         ]
 
     def risk_chain(self, rules: Iterable[str] | None = None) -> RiskChain:
-        """The rules of a profile, by name; the research profile unless told otherwise."""
+        """The rules of a profile, by name, with their limits; the research profile unless told otherwise."""
         from workbench.risk import RESEARCH, RiskChain
 
-        return RiskChain([(name, self.plugins.find("risk_rule", name).resolve()()) for name in rules or RESEARCH])
+        names = tuple(rules or RESEARCH)
+        limits = self.settings.limits
+        known = {record.name for record in self.plugins.records("risk_rule")}
+        for name in limits:
+            if name not in known:
+                raise UnknownName("setting limits", name, known)
+        return RiskChain([(name, self._made("risk_rule", name, limits.get(name, {}))) for name in names])
 
-    def paper_broker(self, terms: Terms) -> BarBroker:
-        """A paper broker of its own, with the costs of a run."""
-        broker = self.plugins.find("broker", "paper").resolve()(costs=terms.costs)
+    def _made(self, kind: str, name: str, keywords: Mapping[str, Any]) -> Any:
+        """A part made with what the settings say of it."""
+        factory = self.plugins.find(kind, name).resolve()
+        try:
+            return factory(**keywords)
+        except TypeError as error:
+            raise BadInput(f"settings of {kind} {name}", ", ".join(keywords) or "none", str(error)) from None
+
+    def paper_broker(self, terms: Terms, book: Path | None = None) -> BarBroker:
+        """A paper broker of its own, with the costs of a run; one with a `book` outlives the process."""
+        broker = self.plugins.find("broker", "paper").resolve()(costs=terms.costs, book=book)
         if not isinstance(broker, BarBroker):
             raise PluginFault("broker paper does not implement workbench.ports.BarBroker")
         return broker

@@ -77,7 +77,8 @@ class Board:
         if run.strategy != strategy:
             raise BadInput("run", run_id, f"is a run of {run.strategy}, not of {strategy}")
         now = standing.stage if standing else Stage.RESEARCH
-        version, answers = version_of(run), (GateAnswer("run", True),)
+        version = version_of(run)
+        answers: tuple[GateAnswer, ...] = ()
         if standing is not None and now is not Stage.RESEARCH:
             version = standing.version
         try:
@@ -227,14 +228,15 @@ def _difference(version: Version, run: RunRecord) -> str:
 def _ask(guard: Guard, evidence: Evidence) -> GateAnswer:
     """One gate's answer; whatever goes wrong inside it is a refusal."""
     try:
-        answer = guard.gate.judge(evidence)
+        answer: Any = guard.gate.judge(evidence)
         if not isinstance(answer, GateAnswer) or not isinstance(answer.passed, bool):
             return GateAnswer(guard.name, False, f"answered {answer!r}, not a GateAnswer")
         if not answer.passed and not answer.reason:
             answer = replace(answer, reason="refused without a reason")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a gate fails closed, whatever it raises
         return GateAnswer(guard.name, False, f"raised {type(error).__name__}: {error}")
-    return replace(answer, gate=guard.name)
+    kept: GateAnswer = replace(answer, gate=guard.name)
+    return kept
 
 
 def _no(gate: str, run: RunRecord, reason: str) -> GateAnswer:

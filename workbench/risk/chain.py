@@ -14,6 +14,13 @@ RESEARCH = ("sizing", "whole_lots", "balance")
 """The profile of research and parity: it works out a size and knows no portfolio limits."""
 
 
+TRADING = (
+    "sizing", "position_size", "whole_lots", "balance", "max_positions", "max_trades_a_day", "daily_loss",
+    "market_hours", "order_rate",
+)  # fmt: skip
+"""The profile of paper and live, unless the settings name another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the chain decided on one entry: the size in raw units, 0 where denied, and every rule's verdict."""

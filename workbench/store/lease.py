@@ -59,6 +59,12 @@ class Lease:
         with self.database.transaction() as connection:
             connection.execute(delete(t.leases).where(t.leases.c.name == self.name, t.leases.c.holder == self.holder))
 
+    def is_held(self) -> bool:
+        """Whether anybody holds it now."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(t.leases).where(t.leases.c.name == self.name)).one_or_none()
+        return row is not None and row.until > wall() and not _is_dead(row.host, row.pid)
+
     def holds(self, now: datetime) -> ColumnElement[bool]:
         """The condition, for a statement, that it is held now."""
         return exists().where(self._mine(now))

@@ -213,6 +213,11 @@ class SqlOrderRepository:
         with self._database.transaction() as connection:
             write(connection, kind, subject, at, **facts)
 
+    def journal_of(self, kind: str, subject: str | None = None) -> Sequence[dict[str, str]]:
+        """The journal's lines of one kind, or on one subject of it, oldest first."""
+        with self._database.reading() as connection:
+            return lines(connection, kind=kind, subject=subject)
+
     def journal(self) -> Sequence[Mapping[str, str]]:
         with self._database.reading() as connection:
             return lines(connection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,20 @@ class TradingDatabase:
         with self._reader.connect() as connection:
             yield connection
             connection.rollback()
+
+    def change_counter(self) -> Callable[[], object]:
+        """Something to call that answers differently once anybody committed; cheap enough to be asked all the time."""
+        if self.engine.dialect.name != "sqlite":
+            return object
+        connection = self.engine.raw_connection()
+        connection.detach()  # one of its own, kept out of the pool: a connection does not see its own commits
+
+        def changes() -> object:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA data_version")
+            return cursor.fetchone()
+
+        return changes
 
     def close(self) -> None:
         """Give the connections back."""

@@ -1,0 +1,403 @@
+"""The trading desk: what a person, the shell or the app asks of stages, hooks, orders and the panic fence."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal, localcontext
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import BadInput, PluginFault, Refused, UnknownName
+from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
+from workbench.ports import GateAnswer, StageEvent, Standing, Version
+from workbench.promotion import Board, Guard
+from workbench.signals import template
+from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
+
+if TYPE_CHECKING:
+    from workbench.bootstrap.desk import Workbench
+    from workbench.trading import Ledger
+
+SERVER = "http://127.0.0.1:8321"
+_BEFORE_INTENT = (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL)
+
+
+class TradingDesk:
+    """Reads the trading database of a home and writes what people decide; the engine alone trades."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self.database = TradingDatabase(bench.settings.home / "trading.db")
+        self.stage_book, self.inbox = SqlStageBook(self.database), Inbox(self.database)
+        self.fence, self.session_book = FenceBook(self.database), SessionBook(self.database)
+        self.orders_on_file = SqlOrderRepository(self.database, Lease(self.database, "engine"))
+
+    # ---- promotion ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def board(self) -> Board:
+        """The board, with the gates of every plugin."""
+        plugins, thresholds = self._bench.plugins, self._bench.settings.gates
+        records = plugins.records("gate")
+        for name in thresholds:
+            if name not in {record.name for record in records}:
+                raise UnknownName("setting gates", name, (record.name for record in records))
+        guards = []
+        for record in records:
+            try:
+                gate = record.resolve()(**thresholds.get(record.name, {}))
+            except TypeError as error:
+                raise BadInput(f"settings of gate {record.name}", "its keys", str(error)) from None
+            guards.append(Guard(Stage(getattr(record, "stage")), record.name, gate))  # noqa: B009 - a gate's record has it
+        return Board(self.stage_book, self._bench.registry, guards, self.changed_since)
+
+    def changed_since(self, version: Version, *, prices: bool = True) -> str:
+        """In which way code (or prices) are not what a version was made of; empty where they are."""
+        from workbench.bootstrap.recording import code_of
+        from workbench.research import RunSpec, data_dict
+
+        try:
+            chosen = self._bench.strategy(version.reference, version.params)
+            if code_of(chosen) != version.code_fingerprint:
+                return f"the code of {version.reference} has changed since; run backtest, prove and walkforward again"
+            if prices:
+                spec = RunSpec(version.reference, version.data, version.params, version.options)
+                if data_dict(self._bench.histories(spec))["fingerprint"] != version.data_fingerprint:
+                    return f"the prices of {version.data} have changed since; run backtest, prove and walkforward again"
+        except (BadInput, PluginFault) as error:
+            return str(error)
+        return ""
+
+    def promote(self, strategy: str, run_id: str, to: str, reason: str = "", by: str | None = None) -> StageEvent:
+        """Try to move a strategy up; the answer has every gate's figures, accepted or not."""
+        name, stage = self._name(strategy), _stage(to)
+        standing = self.board.standing(name)
+        comes_to_paper = stage is Stage.PAPER and standing is not None and standing.stage is not Stage.PAUSED
+        if comes_to_paper and standing and standing.account and self.holds(standing.account):
+            raise Refused(f"account {standing.account} still closes what {name} held; let workbench serve finish")
+        return self.board.promote(name, run_id, stage, reason or "no reason given", by or _me())
+
+    def demote(
+        self, strategy: str, to: str, reason: str = "", by: str | None = None, run_id: str | None = None
+    ) -> StageEvent:
+        """Move a strategy down, pause or retire it; what it holds is closed by the engine unless it is paused."""
+        return self.board.demote(self._name(strategy), _stage(to), reason or "no reason given", by or _me(), run_id)
+
+    def stages(self) -> list[dict[str, Any]]:
+        """Where every strategy stands, whether its code still is what was promoted, and what the next gates say."""
+        found = []
+        for standing in self.board.standings():
+            to, answers = self.board.outlook(standing)
+            found.append(
+                {
+                    **standing_dict(standing),
+                    "changed": self.changed_since(standing.version, prices=False) or None,
+                    "next": to.value if to else None,
+                    "gates": [answer_dict(answer) for answer in answers],
+                    "missing": [f"{a.gate}: {a.reason}" for a in answers if not a.passed],
+                }
+            )
+        return found
+
+    def history(self, strategy: str | None = None) -> list[dict[str, Any]]:
+        """Every attempt to move a strategy, oldest first."""
+        return [event_dict(event) for event in self.board.history(strategy and self._name(strategy))]
+
+    def _name(self, strategy: str) -> str:
+        """A strategy's name on the board, of a registered name, `file.py:Class` or the name itself."""
+        from workbench.strategy import is_file_reference
+
+        if is_file_reference(strategy) and not strategy.endswith(".py"):
+            return strategy.rpartition(":")[2]
+        known = {r.name for r in self._bench.plugins.records("strategy")} | {s.strategy for s in self.stage_book.all()}
+        if strategy in known or self._bench.registry.find(strategy=strategy, limit=1):
+            return strategy
+        raise UnknownName("strategy", strategy, known, "run a backtest of it first")
+
+    # ---- hooks -------------------------------------------------------------------------------------------------------
+
+    def create_hook(self, strategy: str, name: str, server: str = SERVER) -> dict[str, Any]:
+        """Make a door for alerts that drive a strategy: its address and token, shown this once, and what to paste."""
+        name = name.strip()
+        if not name or len(name) > 100 or any(ord(c) < 32 for c in name):
+            raise BadInput("hook name", name, "must hold 1 to 100 printable characters")
+        strategy = self._name(strategy)
+        token = secrets.token_urlsafe(32)
+        hook = self.inbox.create_hook(name, strategy, token)
+        standing = self.stage_book.get(strategy)
+        notes = []
+        if standing is None or not standing.stage.trades:
+            notes.append(
+                f"{strategy} is in stage {standing.stage if standing else 'research'}: alerts are refused until paper"
+            )
+        return {
+            "hook_id": hook.hook_id,
+            "name": name,
+            "strategy": strategy,
+            "url": f"{server}/hooks/{token}",
+            "token": token,
+            "template": template(),
+            "notes": notes,
+        }
+
+    def hooks(self) -> list[dict[str, Any]]:
+        """Every hook; tokens are not kept and cannot be shown."""
+        return [{**asdict(hook), "created_at": iso(hook.created_at)} for hook in self.inbox.hooks()]
+
+    # ---- what happened -----------------------------------------------------------------------------------------------
+
+    def signals(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Everything that wanted to trade, oldest first, with what came of it."""
+        led: dict[str, list[str]] = defaultdict(list)
+        for order in self.orders_on_file.orders():
+            if order.parent_id is None:
+                led[order.signal_id].append(order.order_id)
+        return [
+            {
+                "signal_id": row.signal_id,
+                "alert_key": row.key,
+                "status": row.status,
+                "reason": row.reason,
+                "received_at": iso(row.received_at),
+                "settled_at": None if row.settled_at is None else iso(row.settled_at),
+                "source": row.source,
+                "strategy": row.strategy,
+                "alert": row.alert,
+                "order_ids": led[row.signal_id],
+            }
+            for row in self.inbox.rows(last)
+        ]
+
+    def orders(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Orders, oldest first, each with its history."""
+        orders = self.orders_on_file.orders()
+        orders = orders[-last:] if last else orders
+        lines = defaultdict(list)
+        for line in self.orders_on_file.journal_of("order"):
+            lines[line["subject"]].append(line)
+        return [
+            {
+                "order_id": order.order_id,
+                "signal_id": order.signal_id,
+                "client_order_id": None if order.state in _BEFORE_INTENT else order.client_order_id,
+                "parent_id": order.parent_id,
+                "strategy": order.strategy,
+                "account": order.account,
+                "symbol": order.symbol,
+                "side": order.side.value,
+                "type": order.type.value,
+                "size": f"{order.size:f}",
+                "filled": f"{order.filled:f}",
+                "level": None if order.level is None else f"{order.level:f}",
+                "reduce_only": order.reduce_only,
+                "state": order.state.value,
+                "reason": order.reason,
+                "created_at": iso(order.created_at),
+                "history": [
+                    {
+                        "event": line.get("event", "received"),
+                        "state": line["state"],
+                        "at": line["at"],
+                        "written_at": line["written_at"],
+                        "reason": line.get("reason", ""),
+                        "verdicts": line.get("verdicts", ""),
+                    }
+                    for line in lines[order.order_id]
+                ],
+            }
+            for order in orders
+        ]
+
+    def fills(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Fills, oldest first; amounts as text, exact."""
+        found = self.orders_on_file.fills()
+        return [
+            {
+                "fill_id": f.fill_id,
+                "order_id": f.order_id,
+                "account": f.account,
+                "strategy": f.strategy,
+                "symbol": f.symbol,
+                "side": f.side.value,
+                "size": f"{f.size:f}",
+                "price": f"{f.price:f}",
+                "fee": f"{f.fee:f}",
+                "time": iso(f.time),
+                "cause": f.cause,
+            }
+            for f in (found[-last:] if last else found)
+        ]
+
+    def ledger(self, account: str) -> Ledger:
+        """An account's books, rebuilt from its fills, marked at the last closes."""
+        from workbench.trading import Ledger
+
+        opened = {row.account: Decimal(row.cash) for row in self.session_book.accounts()}
+        if account not in opened:
+            raise UnknownName("account", account, opened)
+        ledger = Ledger.rebuilt({account: opened[account]}, self.orders_on_file.fills(account))
+        for symbol, price in self.session_book.marks(account).items():
+            ledger.mark(symbol, price)
+        return ledger
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Every account: cash, equity, realised and open profit and loss, as text, exact."""
+        found = []
+        sessions = {row.account: row for row in self.session_book.all()}
+        for row in self.session_book.accounts():
+            ledger = self.ledger(row.account)
+            with localcontext(MONEY_CONTEXT):
+                equity = ledger.equity(row.account)
+                open_profit = sum(
+                    (p.size * (ledger.mark_of(p.symbol, p.entry_price) - p.entry_price) for p in ledger.positions()),
+                    Decimal(0),
+                )
+            session = sessions.get(row.account)
+            found.append(
+                {
+                    "account": row.account,
+                    "strategy": session.strategy if session else None,
+                    "broker": row.broker,
+                    "currency": row.currency,
+                    "start_cash": row.cash,
+                    "cash": f"{ledger.cash(row.account):f}",
+                    "equity": f"{equity:f}",
+                    "profit": f"{equity - Decimal(row.cash):f}",
+                    "open_profit": f"{open_profit:f}",
+                    "session": session.state if session else "not begun",
+                    "reason": session.reason if session else "",
+                    "clock": iso(session.clock) if session and session.clock else None,
+                    "bars": session.bars if session else 0,
+                }
+            )
+        return found
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Positions that are not flat, at their last marks; amounts as text, exact."""
+        found = []
+        for row in self.session_book.accounts():
+            ledger = self.ledger(row.account)
+            for p in ledger.positions():
+                with localcontext(MONEY_CONTEXT):
+                    mark = ledger.mark_of(p.symbol, p.entry_price)
+                    found.append(
+                        {
+                            "account": p.account,
+                            "strategy": p.strategy,
+                            "symbol": p.symbol,
+                            "size": f"{p.size:f}",
+                            "entry_price": f"{p.entry_price:f}",
+                            "mark": f"{mark:f}",
+                            "value": f"{p.size * mark:f}",
+                            "open_profit": f"{p.size * (mark - p.entry_price):f}",
+                            "realised": f"{p.realised:f}",
+                        }
+                    )
+        return found
+
+    def holds(self, account: str) -> bool:
+        """Whether an account has a position or an order that is not at its end."""
+        if self.orders_on_file.open_orders(account):
+            return True
+        sizes: dict[str, Decimal] = defaultdict(Decimal)
+        with localcontext(MONEY_CONTEXT):
+            for fill in self.orders_on_file.fills(account):
+                sizes[fill.symbol] += fill.side.sign * fill.size
+        return any(sizes.values())
+
+    # ---- panic -------------------------------------------------------------------------------------------------------
+
+    def panic(self, reason: str = "", by: str | None = None) -> dict[str, Any]:
+        """Raise the fence: nothing decided before is sent, nothing new is taken; the engine then closes everything."""
+        epoch = self.fence.halt(reason.strip() or "no reason given", by or _me())
+        return {"halted": True, "epoch": epoch, "engine": self.engine_runs()}
+
+    def resume(self, by: str | None = None) -> None:
+        """Lower the fence. Raises Refused where it is not up, or not everything is flat yet."""
+        self.fence.resume(by or _me())
+
+    def status(self) -> dict[str, Any]:
+        """The fence, the engine and the sessions."""
+        fence = self.fence.now()
+        return {
+            "halted": fence.halted,
+            "epoch": fence.epoch,
+            "reason": fence.reason,
+            "flat": self.fence.is_flat() if fence.halted else None,
+            "engine": self.engine_runs(),
+            "sessions": [
+                {
+                    "account": row.account, "strategy": row.strategy, "state": row.state, "reason": row.reason,
+                    "clock": iso(row.clock) if row.clock else None, "bars": row.bars, "feed": dict(row.feed),
+                }
+                for row in self.session_book.all()
+            ],
+        }  # fmt: skip
+
+    def engine_runs(self) -> bool:
+        """Whether some process holds the engine's lease now."""
+        return Lease(self.database, "engine").is_held()
+
+
+def standing_dict(standing: Standing) -> dict[str, Any]:
+    """A standing as JSON values."""
+    v = standing.version
+    return {
+        "strategy": standing.strategy,
+        "stage": standing.stage.value,
+        "since": iso(standing.since),
+        "paused_from": standing.paused_from.value if standing.paused_from else None,
+        "account": standing.account or None,
+        "params": dict(v.params),
+        "data": v.data,
+        "options": dict(v.options),
+        "code_fingerprint": v.code_fingerprint,
+        "data_fingerprint": v.data_fingerprint,
+    }
+
+
+def answer_dict(answer: GateAnswer) -> dict[str, Any]:
+    """A gate's answer as JSON values."""
+    return {
+        "gate": answer.gate,
+        "passed": answer.passed,
+        "reason": answer.reason,
+        "run_id": answer.run_id,
+        "figures": [asdict(figure) for figure in answer.figures],
+    }
+
+
+def event_dict(event: StageEvent) -> dict[str, Any]:
+    """An attempt as JSON values."""
+    failed: Sequence[GateAnswer] = [answer for answer in event.answers if not answer.passed]
+    return {
+        "strategy": event.strategy,
+        "from": event.before.value,
+        "to": event.after.value,
+        "accepted": event.accepted,
+        "stage": (event.after if event.accepted else event.before).value,
+        "at": iso(event.at),
+        "by": event.by,
+        "reason": event.reason,
+        "run_id": event.run_id,
+        "gates": [answer_dict(answer) for answer in event.answers],
+        "refused": [{"gate": answer.gate, "reason": answer.reason} for answer in failed],
+    }
+
+
+def _stage(text: str) -> Stage:
+    try:
+        return Stage(text.strip().lower().replace("_", "-"))
+    except ValueError:
+        raise UnknownName("stage", text, [stage.value for stage in Stage]) from None
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such user on this machine, as in some containers
+        return "unknown"
