@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.finding import find_strategy, locator_of
 from workbench.bootstrap.recording import Chosen, as_json, equity_of
 from workbench.bootstrap.recording import record as record_run
 from workbench.errors import BadInput, PluginFault, UnknownName
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.bootstrap.trading_desk import TradingDesk
     from workbench.data import PriceHistory
     from workbench.fills import Terms
-    from workbench.proofs import Locator, Proofs
+    from workbench.proofs import Proofs
     from workbench.research import Backtest, RunSpec, WalkForward
     from workbench.risk import RiskChain
     from workbench.strategy import Strategy
@@ -73,39 +74,12 @@ class Workbench:
         from workbench.strategy import Strategy
 
         base = dict(strategy.params) if isinstance(strategy, Strategy) else {}
-        name, reference, family, kind = self._find(strategy)
+        name, reference, family, kind = find_strategy(self.plugins, strategy)
         declared = kind.declared()
         for key, value in (params or {}).items():
             base[key] = declared[key].parse(value) if key in declared and isinstance(value, str) else value
         made = combinations(kind, base, axes)[0] if axes else kind(**base)
         return Chosen(name, reference, family, made)
-
-    def _find(self, strategy: str | type[Strategy] | Strategy) -> tuple[str, str, str, type[Strategy]]:
-        """Name, reference, trial family and class of a strategy, however it was given."""
-        from workbench.strategy import Strategy, is_file_reference, load_strategy_file
-
-        if not isinstance(strategy, str):
-            kind = strategy if isinstance(strategy, type) else type(strategy)
-            return kind.__name__, kind.__name__, f"notebook:{kind.__qualname__}", kind
-        if is_file_reference(strategy):
-            kind = load_strategy_file(strategy)
-            path = Path(strategy if strategy.endswith(".py") else strategy.rpartition(":")[0]).expanduser().absolute()
-            return kind.__name__, f"{path}:{kind.__name__}", f"{path.stem}:{kind.__qualname__}", kind
-        kind = self.plugins.find("strategy", strategy).resolve()
-        if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-            raise PluginFault(f"strategy {strategy}: its factory is {kind!r}, not a Strategy class")
-        return strategy, strategy, strategy, kind
-
-    def _locator(self, chosen: Chosen) -> Locator | None:
-        """Where another process finds a strategy; None for a class that only this one has."""
-        from workbench.proofs import Locator
-        from workbench.strategy import is_file_reference
-
-        if chosen.family.startswith("notebook:"):
-            return None
-        if is_file_reference(chosen.reference):
-            return Locator(chosen.reference, is_file=True)
-        return Locator(self.plugins.find("strategy", chosen.reference).factory, is_file=False)
 
     def histories(self, spec: RunSpec) -> list[PriceHistory]:
         """Load and check the prices a spec names."""
@@ -229,7 +203,7 @@ class Workbench:
         from workbench.research import Span, combinations, parse_axis, walk_forward
 
         began = time.perf_counter()
-        kind = self._find(strategy)[3]
+        kind = find_strategy(self.plugins, strategy)[3]
         pairs = list(grid.items()) if isinstance(grid, Mapping) else [parse_axis(kind, text) for text in grid]
         axes = dict(pairs)
         for name in axes:
@@ -277,7 +251,7 @@ class Workbench:
         result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
         proofs = prove(
             result, lambda: self.paper_broker(terms), self.risk_chain(), live_history=self.settings.live_history,
-            lookahead_cuts=self.settings.lookahead_cuts, locator=self._locator(chosen), progress=progress,
+            lookahead_cuts=self.settings.lookahead_cuts, locator=locator_of(self.plugins, chosen), progress=progress,
         )  # fmt: skip
         if not record:
             return proofs

@@ -60,8 +60,10 @@ class EngineRoom:
         spec = RunSpec(version.reference, version.data, version.params, version.options)
         terms = spec.terms()
         strategy, changed = self._strategy(standing)
-        begun = book.begin(standing.strategy, standing.account, self._feed_doc(standing))
         histories = self._bench.histories(spec)
+        begun = book.begin(
+            standing.strategy, standing.account, self._feed_doc(standing) | {"symbols": [h.symbol for h in histories]}
+        )
         feed = self._feed(spec, begun, histories)
         past = feed.open(begun.cursor, max(settings.live_history, strategy.warmup or 0))
         currency = histories[0].instrument.currency

@@ -5,15 +5,25 @@ from __future__ import annotations
 import getpass
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.views import (
+    account_row,
+    answer_dict,
+    event_dict,
+    fill_row,
+    order_rows,
+    position_rows,
+    session_row,
+    signal_rows,
+    standing_dict,
+)
 from workbench.errors import BadInput, PluginFault, Refused, UnknownName
-from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
-from workbench.ports import GateAnswer, StageEvent, Standing, Version
+from workbench.model import MONEY_CONTEXT, Stage, iso
+from workbench.ports import StageEvent, Version
 from workbench.promotion import Board, Guard
 from workbench.signals import template
 from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
@@ -23,7 +33,6 @@ if TYPE_CHECKING:
     from workbench.trading import Ledger
 
 SERVER = "http://127.0.0.1:8321"
-_BEFORE_INTENT = (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL)
 
 
 class TradingDesk:
@@ -148,89 +157,28 @@ class TradingDesk:
         """Every hook; tokens are not kept and cannot be shown."""
         return [{**asdict(hook), "created_at": iso(hook.created_at)} for hook in self.inbox.hooks()]
 
+    def symbols_of(self, strategy: str) -> list[str]:
+        """What a strategy's session trades; empty where no session has begun."""
+        standing = self.stage_book.get(strategy)
+        if standing is None:
+            return []
+        return self.session_book.symbols(standing.account)
+
     # ---- what happened -----------------------------------------------------------------------------------------------
 
     def signals(self, last: int | None = None) -> list[dict[str, Any]]:
         """Everything that wanted to trade, oldest first, with what came of it."""
-        led: dict[str, list[str]] = defaultdict(list)
-        for order in self.orders_on_file.orders():
-            if order.parent_id is None:
-                led[order.signal_id].append(order.order_id)
-        return [
-            {
-                "signal_id": row.signal_id,
-                "alert_key": row.key,
-                "status": row.status,
-                "reason": row.reason,
-                "received_at": iso(row.received_at),
-                "settled_at": None if row.settled_at is None else iso(row.settled_at),
-                "source": row.source,
-                "strategy": row.strategy,
-                "alert": row.alert,
-                "order_ids": led[row.signal_id],
-            }
-            for row in self.inbox.rows(last)
-        ]
+        return signal_rows(self.inbox.rows(last), self.orders_on_file.orders())
 
     def orders(self, last: int | None = None) -> list[dict[str, Any]]:
         """Orders, oldest first, each with its history."""
         orders = self.orders_on_file.orders()
-        orders = orders[-last:] if last else orders
-        lines = defaultdict(list)
-        for line in self.orders_on_file.journal_of("order"):
-            lines[line["subject"]].append(line)
-        return [
-            {
-                "order_id": order.order_id,
-                "signal_id": order.signal_id,
-                "client_order_id": None if order.state in _BEFORE_INTENT else order.client_order_id,
-                "parent_id": order.parent_id,
-                "strategy": order.strategy,
-                "account": order.account,
-                "symbol": order.symbol,
-                "side": order.side.value,
-                "type": order.type.value,
-                "size": f"{order.size:f}",
-                "filled": f"{order.filled:f}",
-                "level": None if order.level is None else f"{order.level:f}",
-                "reduce_only": order.reduce_only,
-                "state": order.state.value,
-                "reason": order.reason,
-                "created_at": iso(order.created_at),
-                "history": [
-                    {
-                        "event": line.get("event", "received"),
-                        "state": line["state"],
-                        "at": line["at"],
-                        "written_at": line["written_at"],
-                        "reason": line.get("reason", ""),
-                        "verdicts": line.get("verdicts", ""),
-                    }
-                    for line in lines[order.order_id]
-                ],
-            }
-            for order in orders
-        ]
+        return order_rows(orders[-last:] if last else orders, self.orders_on_file.journal_of("order"))
 
     def fills(self, last: int | None = None) -> list[dict[str, Any]]:
         """Fills, oldest first; amounts as text, exact."""
         found = self.orders_on_file.fills()
-        return [
-            {
-                "fill_id": f.fill_id,
-                "order_id": f.order_id,
-                "account": f.account,
-                "strategy": f.strategy,
-                "symbol": f.symbol,
-                "side": f.side.value,
-                "size": f"{f.size:f}",
-                "price": f"{f.price:f}",
-                "fee": f"{f.fee:f}",
-                "time": iso(f.time),
-                "cause": f.cause,
-            }
-            for f in (found[-last:] if last else found)
-        ]
+        return [fill_row(fill) for fill in (found[-last:] if last else found)]
 
     def ledger(self, account: str) -> Ledger:
         """An account's books, rebuilt from its fills, marked at the last closes."""
@@ -246,58 +194,15 @@ class TradingDesk:
 
     def accounts(self) -> list[dict[str, Any]]:
         """Every account: cash, equity, realised and open profit and loss, as text, exact."""
-        found = []
         sessions = {row.account: row for row in self.session_book.all()}
-        for row in self.session_book.accounts():
-            ledger = self.ledger(row.account)
-            with localcontext(MONEY_CONTEXT):
-                equity = ledger.equity(row.account)
-                open_profit = sum(
-                    (p.size * (ledger.mark_of(p.symbol, p.entry_price) - p.entry_price) for p in ledger.positions()),
-                    Decimal(0),
-                )
-            session = sessions.get(row.account)
-            found.append(
-                {
-                    "account": row.account,
-                    "strategy": session.strategy if session else None,
-                    "broker": row.broker,
-                    "currency": row.currency,
-                    "start_cash": row.cash,
-                    "cash": f"{ledger.cash(row.account):f}",
-                    "equity": f"{equity:f}",
-                    "profit": f"{equity - Decimal(row.cash):f}",
-                    "open_profit": f"{open_profit:f}",
-                    "session": session.state if session else "not begun",
-                    "reason": session.reason if session else "",
-                    "clock": iso(session.clock) if session and session.clock else None,
-                    "bars": session.bars if session else 0,
-                }
-            )
-        return found
+        return [
+            account_row(row, self.ledger(row.account), sessions.get(row.account))
+            for row in self.session_book.accounts()
+        ]
 
     def positions(self) -> list[dict[str, Any]]:
         """Positions that are not flat, at their last marks; amounts as text, exact."""
-        found = []
-        for row in self.session_book.accounts():
-            ledger = self.ledger(row.account)
-            for p in ledger.positions():
-                with localcontext(MONEY_CONTEXT):
-                    mark = ledger.mark_of(p.symbol, p.entry_price)
-                    found.append(
-                        {
-                            "account": p.account,
-                            "strategy": p.strategy,
-                            "symbol": p.symbol,
-                            "size": f"{p.size:f}",
-                            "entry_price": f"{p.entry_price:f}",
-                            "mark": f"{mark:f}",
-                            "value": f"{p.size * mark:f}",
-                            "open_profit": f"{p.size * (mark - p.entry_price):f}",
-                            "realised": f"{p.realised:f}",
-                        }
-                    )
-        return found
+        return [row for a in self.session_book.accounts() for row in position_rows(self.ledger(a.account))]
 
     def holds(self, account: str) -> bool:
         """Whether an account has a position or an order that is not at its end."""
@@ -330,10 +235,7 @@ class TradingDesk:
             "flat": self.fence.is_flat() if fence.halted else None,
             "engine": self.engine_runs(),
             "sessions": [
-                {
-                    "account": row.account, "strategy": row.strategy, "state": row.state, "reason": row.reason,
-                    "clock": iso(row.clock) if row.clock else None, "bars": row.bars, "feed": dict(row.feed),
-                }
+                session_row(row)
                 for row in self.session_book.all()
             ],
         }  # fmt: skip
@@ -341,52 +243,6 @@ class TradingDesk:
     def engine_runs(self) -> bool:
         """Whether some process holds the engine's lease now."""
         return Lease(self.database, "engine").is_held()
-
-
-def standing_dict(standing: Standing) -> dict[str, Any]:
-    """A standing as JSON values."""
-    v = standing.version
-    return {
-        "strategy": standing.strategy,
-        "stage": standing.stage.value,
-        "since": iso(standing.since),
-        "paused_from": standing.paused_from.value if standing.paused_from else None,
-        "account": standing.account or None,
-        "params": dict(v.params),
-        "data": v.data,
-        "options": dict(v.options),
-        "code_fingerprint": v.code_fingerprint,
-        "data_fingerprint": v.data_fingerprint,
-    }
-
-
-def answer_dict(answer: GateAnswer) -> dict[str, Any]:
-    """A gate's answer as JSON values."""
-    return {
-        "gate": answer.gate,
-        "passed": answer.passed,
-        "reason": answer.reason,
-        "run_id": answer.run_id,
-        "figures": [asdict(figure) for figure in answer.figures],
-    }
-
-
-def event_dict(event: StageEvent) -> dict[str, Any]:
-    """An attempt as JSON values."""
-    failed: Sequence[GateAnswer] = [answer for answer in event.answers if not answer.passed]
-    return {
-        "strategy": event.strategy,
-        "from": event.before.value,
-        "to": event.after.value,
-        "accepted": event.accepted,
-        "stage": (event.after if event.accepted else event.before).value,
-        "at": iso(event.at),
-        "by": event.by,
-        "reason": event.reason,
-        "run_id": event.run_id,
-        "gates": [answer_dict(answer) for answer in event.answers],
-        "refused": [{"gate": answer.gate, "reason": answer.reason} for answer in failed],
-    }
 
 
 def _stage(text: str) -> Stage:

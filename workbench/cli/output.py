@@ -38,7 +38,9 @@ def print_json(document: Any) -> None:
 
 def say(text: str = "") -> None:
     """Print a line for people on stdout."""
-    (_answers or sys.stdout).write(text + "\n")
+    out = _answers or sys.stdout
+    out.write(text + "\n")
+    out.flush()
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from workbench import __version__
+from workbench.cli.desk_parser import desk_commands
 from workbench.errors import BadInput, WorkbenchError
 
 
@@ -53,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     if getattr(options, "no_desk", False):
         return int(answer(options) or 0)
     with answers_only():
-        return int(answer(options, bench or open_workbench()) or 0)
+        return int(answer(options, bench or open_workbench(getattr(options, "home", None))) or 0)
 
 
 def _parser() -> tuple[_Parser, Any]:
@@ -110,6 +111,8 @@ def _parser() -> tuple[_Parser, Any]:
     shown.add_argument("run_id", metavar="ID")
     again = _command(kinds, "rerun", "make a run again and compare", "runs:rerun")
     again.add_argument("run_id", metavar="ID")
+
+    desk_commands(commands, _command, _Parser)
 
     test = _command(commands, "test", "the project's own checks and tests (in a checkout)", "project:test")
     test.add_argument("--fast", action="store_true", help="leave out what needs fresh environments or many seeds")

@@ -209,8 +209,8 @@ def _text(fields: Mapping[str, Any], name: str, spellings: Iterable[str]) -> str
     value = value.strip()
     if len(value) > MOST_CHARACTERS:
         raise BadInput(f"alert {given[0]}", value[:20] + "…", f"is longer than {MOST_CHARACTERS} characters")
-    if any(ord(c) < 32 for c in value):
-        raise BadInput(f"alert {given[0]}", value, "holds control characters")
+    if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
+        raise BadInput(f"alert {given[0]}", ascii(value), "holds control characters or halves of characters")
     if "{{" in value:  # a placeholder the sender had nothing for says nothing, unless something must be said
         if name in ("ticker", "action"):
             raise BadInput(f"alert {given[0]}", value, "is a placeholder that the sender did not fill in")

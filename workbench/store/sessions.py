@@ -54,6 +54,12 @@ class SessionBook:
             rows = connection.execute(select(t.sessions).order_by(t.sessions.c.account)).all()
         return [SessionRow(**row._mapping) for row in rows]
 
+    def symbols(self, account: str) -> list[str]:
+        """What an account's session trades; empty where it has not begun."""
+        with self._database.reading() as connection:
+            feed = connection.scalar(select(t.sessions.c.feed).where(t.sessions.c.account == account))
+        return list(feed.get("symbols", ())) if feed else []
+
     def set_state(self, account: str, state: str, reason: str = "") -> None:
         """Say that a session runs, is blocked, failed, finished or ended, and why."""
         mine = t.sessions.c.account == account

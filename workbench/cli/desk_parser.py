@@ -1,0 +1,59 @@
+"""The commands of the trading desk and their options; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+def desk_commands(
+    commands: Any, command: Callable[..., argparse.ArgumentParser], kind: type[argparse.ArgumentParser]
+) -> None:
+    """Add them to the shell's parser."""
+    command(commands, "stages", "where every strategy stands, and what it misses for the next stage", "desk:stages")
+    _moving(command(commands, "promote", "move a strategy up a stage, on recorded evidence", "desk:promote"), True)
+    _moving(command(commands, "demote", "move a strategy down, pause or retire it", "desk:demote"), False)
+
+    hooks = command(commands, "hooks", "doors for alerts that drive strategies", "desk:list_hooks")
+    kinds = hooks.add_subparsers(metavar="ACTION", parser_class=kind, title="actions")
+    command(kinds, "list", "every hook", "desk:list_hooks")
+    made = command(kinds, "create", "make a hook: its address, and the message to paste", "desk:create_hook")
+    made.add_argument("--strategy", required=True, metavar="S", help="the strategy its alerts drive")
+    made.add_argument("--name", required=True, metavar="N", help="a name for it")
+    made.add_argument("--port", default="8321", metavar="N", help="the server's port, for the address (default 8321)")
+
+    lists = (
+        ("signals", "everything that wanted to trade, and what came of it"),
+        ("orders", "orders, each with its history"),
+        ("fills", "fills"),
+        ("positions", "positions at their last marks"),
+        ("accounts", "accounts with their equity and sessions"),
+    )
+    for name, summary in lists:
+        listed = command(commands, name, summary, f"desk:{name}")
+        if name in ("signals", "orders", "fills"):
+            listed.add_argument("--last", metavar="N", help="only the last N")
+
+    command(commands, "status", "the panic fence, the engine and the sessions", "desk:status")
+    panic = command(commands, "panic", "stop everything: cancel, close, take nothing new", "desk:panic")
+    panic.add_argument("--reason", metavar="TEXT", help="why, for the record")
+    resume = command(commands, "resume", "let strategies trade again after a panic", "desk:resume")
+    resume.add_argument("--confirm", action="store_true", help="say that it is meant")
+
+    serve = command(commands, "serve", "run engine, webhook server and app of this home", "serve:serve")
+    serve.add_argument("--host", default="127.0.0.1", help="only this machine is served (default 127.0.0.1)")
+    serve.add_argument("--port", default="8321", metavar="N", help="of the webhook server (default 8321)")
+    app = serve.add_mutually_exclusive_group()
+    app.add_argument("--app-port", default="8322", metavar="N", help="of the app (default 8322)")
+    app.add_argument("--no-app", action="store_true", help="without the app")
+    engine = command(commands, "engine", "trade the promoted strategies (serve starts this)", "serve:engine")
+    engine.add_argument("--home", metavar="DIR", help="instead of $WORKBENCH_HOME")
+    engine.add_argument("--until-stdin-closes", action="store_true", help="end when whoever started it does")
+
+
+def _moving(command: argparse.ArgumentParser, is_promotion: bool) -> None:
+    command.add_argument("strategy", metavar="STRATEGY", help="its name, or path/to/file.py:Class")
+    command.add_argument("--run", required=is_promotion, metavar="ID", help="the recorded run it rests on")
+    command.add_argument("--to", required=True, metavar="STAGE", help="backtested, walk-forward, paper, paused, …")
+    command.add_argument("--reason", metavar="TEXT", help="why, for the record")
