@@ -258,7 +258,7 @@ class OrderManager:
 
     def on_acknowledged(self, order_id: str) -> None:
         """The broker has taken the order."""
-        self._step(self.repository.order(order_id), OrderEvent.ACKNOWLEDGE)
+        self._report(self.repository.order(order_id), OrderEvent.ACKNOWLEDGE)
 
     def on_fill(self, fill: Fill) -> None:
         """A piece traded: into the ledger, then the order, then its children and siblings. A repeat is nothing."""
@@ -305,11 +305,21 @@ class OrderManager:
     def on_closed(self, order_id: str, state: str, reason: str) -> None:
         """The order ended at the broker: rejected, cancelled or expired."""
         event = {"rejected": OrderEvent.REJECT, "cancelled": OrderEvent.CANCEL, "expired": OrderEvent.EXPIRE}[state]
-        self._step(replace(self.repository.order(order_id), reason=reason), event)
+        self._report(replace(self.repository.order(order_id), reason=reason), event)
 
     def on_level(self, order_id: str, level: Decimal) -> None:
         """A trailing child's level moved at the broker."""
-        self._step(replace(self.repository.order(order_id), level=level), OrderEvent.MODIFY)
+        self._report(replace(self.repository.order(order_id), level=level), OrderEvent.MODIFY)
+
+    def _report(self, order: Order, event: OrderEvent) -> None:
+        """Move an order by what the broker says; what cannot be is put before a person, and never stops the others."""
+        if (order.state, event) in TRANSITIONS:
+            self._step(order, event)
+        elif (order.state, OrderEvent.CONTRADICT) in TRANSITIONS:
+            said = f"the broker reports {event} of an order that is {order.state}: {order.reason}".rstrip(": ")
+            self._step(replace(self.repository.order(order.order_id), reason=said), OrderEvent.CONTRADICT)
+        else:
+            self.repository.note("impossible", order.order_id, self.now, event=event, state=order.state)
 
     def _step(self, order: Order, event: OrderEvent) -> Order:
         """Move an order along the table, keep it and journal the event."""

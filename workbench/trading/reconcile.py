@@ -33,8 +33,6 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
     A query that fails raises: it never means that there is nothing.
     """
     repository, broker = manager.repository, manager.broker
-    theirs = {o.order_id: o for o in broker.orders() if o.account == account}
-    by_client_id = {o.client_order_id: o for o in theirs.values()}
     known_fills = {fill.fill_id for fill in repository.fills(account)}
     for order in repository.open_orders(account):
         if order.state in _IN_DOUBT:
@@ -49,6 +47,10 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
                 continue
             manager.on_fill(fill)
             fills += 1
+    # asked after the fills: counting one sends the children of its entry
+    theirs = {o.order_id: o for o in broker.orders() if o.account == account}
+    by_client_id = {o.client_order_id: o for o in theirs.values()}
+    ours = {o.order_id for o in repository.orders() if o.account == account}
     settled = 0
     for order in repository.open_orders(account):
         if order.state not in (OrderState.READY, OrderState.RECEIVED, OrderState.AWAITING_APPROVAL):

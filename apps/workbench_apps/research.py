@@ -1,0 +1,161 @@
+"""The research page: recorded runs, one of them looked at, several compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models.widgets.tables import NumberFormatter
+
+from workbench.bootstrap import Workbench
+from workbench.ports import RunRecord
+from workbench_apps import parts
+from workbench_apps.page import Page, error_html
+from workbench_apps.parts import ui
+from workbench_apps.records import MOST_RUNS, runs_frame
+from workbench_apps.run_view import RunView, comparison
+
+ALL = "all"
+MOST_COMPARED, MOST_HIGH = 8, 340
+TITLES = {
+    "when": "When (UTC)",
+    "kind": "Kind",
+    "strategy": "Strategy",
+    "symbols": "Symbols",
+    "params": "Parameters",
+    "return": "Return",
+    "sharpe": "Sharpe",
+    "drawdown": "Drawdown",
+    "trades": "Trades",
+    "passed": "Proof",
+}
+_RIGHT = dict.fromkeys(("return", "sharpe", "drawdown", "trades"), "right")
+
+
+class ResearchPage(Page):
+    """Runs in a table; what is selected is shown below it."""
+
+    route = "research"
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self._runs: dict[str, RunRecord] = {}
+        self._all = self._shown = runs_frame(())
+        self._selecting = False
+
+    def build(self) -> None:
+        """Filters, the table, and a place for what is selected."""
+        self._kind = ui.widgets.Select(name="Kind", options=[ALL], width=150, margin=(5, 8, 5, 0))
+        self._strategy = ui.widgets.Select(name="Strategy", options=[ALL], width=190, margin=(5, 8, 5, 0))
+        self._text = ui.widgets.TextInput(
+            name="Search", placeholder="symbol, parameter, run id …", width=220, margin=(5, 8, 5, 0)
+        )
+        reload = ui.widgets.Button(name="Reload", width=90, margin=(5, 0))
+        for widget in (self._kind, self._strategy, self._text):
+            widget.param.watch(lambda _: self._filter(), "value_input" if widget is self._text else "value")
+        reload.on_click(lambda _: self.start())
+        self._table = parts.grid_of(
+            self._shown,
+            {**TITLES},
+            selectable="checkbox",
+            formatters={
+                "return": NumberFormatter(format="+0,0.00 %", nan_format="–"),
+                "drawdown": NumberFormatter(format="0,0.00 %", nan_format="–"),
+                "sharpe": NumberFormatter(format="0.00", nan_format="–"),
+                "trades": NumberFormatter(format="0,0", nan_format="–"),
+            },
+            text_align=_RIGHT,
+            widths={"when": 160, "params": 220},
+        )
+        self._table.param.watch(lambda _: self._select(), "selection")
+        self._table.on_click(self._clicked)
+        self._count = parts.html()
+        self._list = ui.Column(
+            parts.flow(self._kind, self._strategy, self._text, reload, align_items="flex-end", gap="0 4px"),
+            self._count, self._table,
+            sizing_mode="stretch_width", margin=0, visible=False,
+        )  # fmt: skip
+        self._nothing = parts.html(parts.loading("recorded runs"))
+        self._detail = ui.Column(sizing_mode="stretch_width", margin=0)
+        self.body[:] = [
+            parts.heading("Research", "Every recorded run, newest first.", 1), self._nothing, self._list, self._detail,
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        """Read the runs."""
+        self.work("runs", lambda: self.bench.registry.find(limit=MOST_RUNS), self._found, busy=self._list)
+
+    # ---- the list ----------------------------------------------------------------------------------------------------
+
+    def _found(self, runs: Any) -> None:
+        self.say()
+        self._runs = {run.run_id: run for run in runs}
+        self._all = runs_frame(runs)
+        for widget, name in ((self._kind, "kind"), (self._strategy, "strategy")):
+            widget.options = [ALL, *sorted(self._all[name].unique())]
+        self._nothing.object = parts.empty("No runs yet.", "workbench backtest ema_cross --data sample:AAPL")
+        self._nothing.visible, self._list.visible = not self._runs, bool(self._runs)
+        self._filter()
+        if self._runs and not self._detail.objects:
+            self._hint()
+
+    def _filter(self) -> None:
+        found = self._all
+        for widget, name in ((self._kind, "kind"), (self._strategy, "strategy")):
+            if widget.value != ALL:
+                found = found[found[name] == widget.value]
+        for word in (self._text.value_input or "").lower().split():
+            lines = found[["run_id", "kind", "strategy", "symbols", "params", "when", "passed"]].agg(" ".join, axis=1)
+            found = found[lines.str.lower().str.contains(word, regex=False)] if len(found) else found
+        selected = self._selected()
+        self._selecting = True
+        try:
+            self._table.selection = []
+            self._shown = found.reset_index(drop=True)
+            self._table.value = self._shown
+            self._table.height = parts.height_for(len(self._shown), MOST_HIGH)
+            self._table.selection = [i for i, run_id in enumerate(self._shown["run_id"]) if run_id in selected]
+        finally:
+            self._selecting = False
+        count, most = len(self._shown), f", the newest {MOST_RUNS:,}" if len(self._all) == MOST_RUNS else ""
+        said = f"{count:,} of {len(self._all):,} runs{most}. Click a row to look at a run; tick several to compare."
+        self._count.object = f'<p class="muted small">{said}</p>'
+        if selected and self._selected() != selected:
+            self._select()
+
+    def _selected(self) -> list[str]:
+        rows = [i for i in self._table.selection if i < len(self._shown)]
+        return [str(self._shown["run_id"].iloc[i]) for i in rows]
+
+    def _clicked(self, event: Any) -> None:
+        """A click on a row, beside its box, looks at that run alone."""
+        if event.column in TITLES:
+            self._table.selection = [int(event.row)]
+
+    # ---- what is selected --------------------------------------------------------------------------------------------
+
+    def _select(self) -> None:
+        if self._selecting:
+            return
+        chosen = [self._runs[run_id] for run_id in self._selected()]
+        if not chosen:
+            self._hint()
+        elif len(chosen) == 1:
+            view = RunView(self, chosen[0])
+            self._detail[:] = [view.layout]
+            view.start()
+        elif len(chosen) > MOST_COMPARED:
+            text = f"{len(chosen)} runs are ticked; at most {MOST_COMPARED} can be compared at once."
+            self._detail[:] = [parts.html(parts.alert("warn", "Too many.", text))]
+        else:
+            self._detail[:] = [parts.html(parts.loading("comparison"))]
+            self.work("detail", lambda: comparison(self.bench, chosen), self._compared, failed=self._no_detail)
+
+    def _compared(self, layout: Any) -> None:
+        self._detail[:] = layout
+
+    def _no_detail(self, error: BaseException) -> None:
+        self._detail[:] = [parts.html(error_html(error))]
+
+    def _hint(self) -> None:
+        text = "Nothing selected. Click a run above to see its equity, its trades and its proofs."
+        self._detail[:] = [parts.html(parts.empty(text))]

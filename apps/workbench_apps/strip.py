@@ -1,0 +1,146 @@
+"""The strip above the monitor: the engine, the fence, and the two buttons that raise and lower it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import Refused
+from workbench_apps import parts
+from workbench_apps.page import error_html
+from workbench_apps.parts import ui
+from workbench_apps.theme import escape
+
+if TYPE_CHECKING:
+    from workbench_apps.page import Page
+
+BY, PANIC, RESUME = "app", "PANIC", "RESUME"
+
+
+class Strip:
+    """Says how things stand. Panic and resume each ask for a typed word first."""
+
+    def __init__(self, page: Page, changed: Callable[[], None]) -> None:
+        self._page, self._changed = page, changed
+        self._said = parts.html(parts.loading("state of the engine"))
+        self._banner = parts.html(visible=False)
+        self._outcome = parts.html(visible=False)
+        self._panic = ui.widgets.Button(name="PANIC …", button_type="danger", width=120, margin=(4, 8, 4, 0))
+        self._resume = ui.widgets.Button(
+            name="Resume …", button_type="primary", width=120, margin=(4, 0), visible=False
+        )
+        self._form = ui.Column(sizing_mode="stretch_width", margin=0)
+        self._panic.on_click(lambda _: self._ask_panic())
+        self._resume.on_click(lambda _: self._ask_resume())
+        self.layout = ui.Column(
+            self._banner, self._said, parts.flow(self._panic, self._resume, gap="8px"), self._form, self._outcome,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+
+    def show(self, status: Mapping[str, Any]) -> None:
+        """Show how things stand now."""
+        halted, engine = status["halted"], status["engine"]
+        states = [f"{s['account']} {s['state']}" for s in status["sessions"]]
+        pieces = [
+            parts.pill("good", "● engine running") if engine else parts.pill("warn", "○ engine not running"),
+            parts.pill("bad", "halted") if halted else parts.pill("good", "not halted"),
+            f'<span class="muted">sessions: {escape(", ".join(states) or "none yet")}</span>',
+        ]
+        if not engine:
+            pieces.append('<span class="muted">Start it with <code>workbench serve</code></span>')
+        said = f'<div style="display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center">{"".join(pieces)}</div>'
+        if said != self._said.object:
+            self._said.object = said
+        self._show_banner(status)
+        self._resume.visible = halted
+
+    def _show_banner(self, status: Mapping[str, Any]) -> None:
+        banner = ""
+        if status["halted"]:
+            if status["flat"]:
+                flat = "Everything is flat; trading can be resumed."
+            elif status["engine"]:
+                flat = "The engine cancels orders and closes positions; not everything is flat yet."
+            else:
+                flat = "Not everything is seen flat yet, and no engine runs to close it: start workbench serve."
+            banner = (
+                f'<div class="halt" role="alert"><b>HALTED.</b> Nothing new is traded. Reason: '
+                f"{escape(status['reason'])}. {flat}</div>"
+            )
+        if banner != self._banner.object:
+            self._banner.object, self._banner.visible = banner, bool(banner)
+
+    # ---- panic and resume --------------------------------------------------------------------------------------------
+
+    def _ask_panic(self) -> None:
+        text = (
+            "All orders are cancelled and all positions closed by the engine, and nothing new is traded until resumed."
+        )
+        self._ask(PANIC, "Halt everything?", text, "danger", self._do_panic, with_reason=True)
+
+    def _ask_resume(self) -> None:
+        text = "From then on strategies trade again on what they decide anew; what was decided before stays dead."
+        self._ask(RESUME, "Let strategies trade again?", text, "primary", self._do_resume, with_reason=False)
+
+    def _ask(
+        self, word: str, title: str, text: str, kind: str, then: Callable[[str], None], *, with_reason: bool
+    ) -> None:
+        """Ask for the typed word; the button that acts stays shut until it stands there."""
+        self._say("")
+        typed = ui.widgets.TextInput(name=f"Type {word} to confirm", width=220, margin=(5, 8, 5, 0))
+        reason = ui.widgets.TextInput(
+            name="Reason", placeholder="what happened", width=320, margin=(5, 8, 5, 0), visible=with_reason
+        )
+        act = ui.widgets.Button(name=f"Confirm {word.lower()}", button_type=kind, disabled=True, margin=(5, 8, 5, 0))
+        cancel = ui.widgets.Button(name="Cancel", margin=(5, 0))
+
+        def typing(_: Any) -> None:
+            act.disabled = (typed.value_input or "").strip() != word
+
+        def acting(_: Any) -> None:
+            if (typed.value_input or "").strip() == word:
+                act.disabled = True
+                then((reason.value_input or "").strip())
+
+        typed.param.watch(typing, "value_input")
+        act.on_click(acting)
+        cancel.on_click(lambda _: self._close())
+        look = {"background": "#fff", "border": "1px solid #e2a3a3", "border-radius": "10px", "padding": "10px 16px"}
+        self._form[:] = [
+            ui.Column(
+                parts.html(f"<h2>{escape(title)}</h2><p>{escape(text)}</p>"),
+                parts.flow(typed, reason, act, cancel, align_items="flex-end", gap="4px"),
+                styles=look, sizing_mode="stretch_width", margin=(8, 0),
+            )
+        ]  # fmt: skip
+
+    def _do_panic(self, reason: str) -> None:
+        desk = self._page.bench.trading
+        self._page.work("fence", lambda: desk.panic(reason, by=BY), self._halted, failed=self._failed)
+
+    def _do_resume(self, _: str) -> None:
+        desk = self._page.bench.trading
+        self._page.work("fence", lambda: desk.resume(by=BY), self._resumed, failed=self._failed)
+
+    def _halted(self, answer: Mapping[str, Any]) -> None:
+        self._close()
+        then = (
+            "the engine closes what is open" if answer["engine"] else "no engine runs; start workbench serve to close"
+        )
+        self._say(parts.alert("warn", "The fence is up:", f"{then}."))
+        self._changed()
+
+    def _resumed(self, _: object) -> None:
+        self._close()
+        self._say(parts.alert("good", "Resumed:", "strategies trade again."))
+        self._changed()
+
+    def _failed(self, error: BaseException) -> None:
+        self._close()
+        self._say(parts.alert("bad", "Refused:", str(error)) if isinstance(error, Refused) else error_html(error))
+
+    def _close(self) -> None:
+        self._form[:] = []
+
+    def _say(self, text: str) -> None:
+        self._outcome.object, self._outcome.visible = text, bool(text)
