@@ -49,8 +49,8 @@ class LiveTable:
             if len(rows) and list(rows["key"]) == list(before["key"]):
                 self._patch(before, rows)
             else:
-                self._grid.value = rows.copy()
                 self._grid.height = parts.height_for(len(rows), self._most, filters=self._filters)
+                self._grid.value = rows.copy()
                 self._keep_selection()
         finally:
             self._updating = False

@@ -72,12 +72,12 @@ class ResearchPage(Page):
         self._list = ui.Column(
             parts.flow(self._kind, self._strategy, self._text, reload, align_items="flex-end", gap="0 4px"),
             self._count, self._table,
-            sizing_mode="stretch_width", margin=0, visible=False,
+            sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        self._nothing = parts.html(parts.loading("recorded runs"))
+        self._place = ui.Column(parts.html(parts.loading("recorded runs")), sizing_mode="stretch_width", margin=0)
         self._detail = ui.Column(sizing_mode="stretch_width", margin=0)
         self.body[:] = [
-            parts.heading("Research", "Every recorded run, newest first.", 1), self._nothing, self._list, self._detail,
+            parts.heading("Research", "Every recorded run, newest first.", 1), self._place, self._detail,
         ]  # fmt: skip
 
     def start(self) -> None:
@@ -92,9 +92,12 @@ class ResearchPage(Page):
         self._all = runs_frame(runs)
         for widget, name in ((self._kind, "kind"), (self._strategy, "strategy")):
             widget.options = [ALL, *sorted(self._all[name].unique())]
-        self._nothing.object = parts.empty("No runs yet.", "workbench backtest ema_cross --data sample:AAPL")
-        self._nothing.visible, self._list.visible = not self._runs, bool(self._runs)
         self._filter()
+        if not self._runs:
+            told = parts.empty("No runs yet.", "workbench backtest ema_cross --data sample:AAPL")
+            self._place[:] = [parts.html(told)]
+        elif self._place.objects != [self._list]:
+            self._place[:] = [self._list]
         if self._runs and not self._detail.objects:
             self._hint()
 
@@ -111,8 +114,8 @@ class ResearchPage(Page):
         try:
             self._table.selection = []
             self._shown = found.reset_index(drop=True)
-            self._table.value = self._shown
             self._table.height = parts.height_for(len(self._shown), MOST_HIGH)
+            self._table.value = self._shown
             self._table.selection = [i for i, run_id in enumerate(self._shown["run_id"]) if run_id in selected]
         finally:
             self._selecting = False

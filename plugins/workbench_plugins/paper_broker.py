@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from pathlib import Path
 
 from workbench.errors import BadInput, Refused, UnknownName
-from workbench.fills import Costs, Levels, affordable, open_price, order_fee
+from workbench.fills import Costs, Levels, affordable, open_price, order_fee, whole_lots
 from workbench.model import (
     MONEY_CONTEXT,
     Bar,
@@ -155,7 +155,7 @@ class PaperBroker:
             return
         size = min(size, order.size)
         self._report(order, size, price, bar, "entry", rest=reason)
-        if size < order.size:
+        if self._orders[order.order_id].state is not OrderState.FILLED:
             self._tell.on_closed(order.order_id, "cancelled", reason)
 
     def _try_levels(self, account: str, protected: Protected, bar: Bar) -> None:
@@ -211,11 +211,15 @@ class PaperBroker:
             fee=fee,
             time=bar.start,
             cause=cause,
+            factor=bar.factor,
         )
         account.cash += -order.side.sign * size * price - fee
         account.positions[order.symbol] = account.position(order.symbol).after(fill)
         filled = order.filled + size
-        state, reason = (OrderState.FILLED, "") if filled == order.size else (OrderState.CANCELLED, rest)
+        # what is left may be less than a lot, where the factor moved since the size was fixed: that is no rest
+        left = whole_lots(order.size - filled, bar.factor, self._instruments[order.symbol])
+        is_filled = filled == order.size or (left <= 0 and not order.reduce_only)
+        state, reason = (OrderState.FILLED, "") if is_filled else (OrderState.CANCELLED, rest)
         self._keep_order(replace(order, filled=filled, state=state, reason=reason))
         self._fills.append(fill)
         self._book.put("fill", fill.fill_id, to_json(fill))

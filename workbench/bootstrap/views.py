@@ -80,7 +80,9 @@ def order_rows(orders: Sequence[Order], journal: Sequence[Mapping[str, str]]) ->
 
 
 def fill_row(fill: Fill) -> dict[str, Any]:
-    """A fill."""
+    """A fill; beside size and price in adjusted units the raw ones, as traded on the day."""
+    with localcontext(MONEY_CONTEXT):
+        raw_size, raw_price = round(fill.size * fill.factor, 8), round(fill.price / fill.factor, 8)
     return {
         "fill_id": fill.fill_id,
         "order_id": fill.order_id,
@@ -93,6 +95,8 @@ def fill_row(fill: Fill) -> dict[str, Any]:
         "fee": f"{fill.fee:f}",
         "time": iso(fill.time),
         "cause": fill.cause,
+        "raw_size": f"{raw_size:f}",
+        "raw_price": f"{raw_price:f}",
     }
 
 

@@ -97,9 +97,11 @@ def post_alerts(bench: Workbench, strategy: str, symbol: str, server: str) -> di
 
 def tell(stages: list[dict[str, Any]], refused: dict[str, Any], traded: dict[str, Any]) -> None:
     """What happened, for people."""
-    say("\nPromoted on that evidence")
+    say("\nPromoted on that evidence; gates of lower stages are judged again on the way up")
+    told: set[str] = set()
     for event in stages:
-        print_event(event)
+        print_event(event | {"gates": [gate for gate in event["gates"] if gate["gate"] not in told]})
+        told |= {gate["gate"] for gate in event["gates"]}
     say(f"\nRefused: {refused['strategy']} at gate {refused['gate']}: {refused['reason']}")
     alerts = traded["alerts"]
     say(f"\nAlerts: {alerts['sent']} sent over HTTP, {alerts['accepted']} accepted, {alerts['duplicates']} recognised")
@@ -108,9 +110,11 @@ def tell(stages: list[dict[str, Any]], refused: dict[str, Any], traded: dict[str
         steps = " → ".join(line["state"] for line in order["history"])
         say(f"  order  {order['order_id']}: {order['side']} {order['symbol']}, {steps}")
     for fill in traded["fills"]:
-        say(f"  fill   {float(fill['size']):,.2f} adjusted units at {float(fill['price']):,.4f} on {fill['time'][:10]}")
+        raw = f"{float(fill['raw_size']):,.0f} at {float(fill['raw_price']):,.2f}"
+        say(f"  fill   {raw} on {fill['time'][:10]}, session clock; {float(fill['size']):,.2f} in adjusted units")
     for position in traded["positions"]:
-        say(f"  position {float(position['size']):,.2f} {position['symbol']} worth {float(position['value']):,.2f}")
+        size = f"{float(position['size']):,.2f} adjusted units of {position['symbol']}"
+        say(f"  position {size}, worth {float(position['value']):,.2f} at the last close")
 
 
 def _post(

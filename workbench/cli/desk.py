@@ -107,7 +107,7 @@ def orders(options: argparse.Namespace, bench: Workbench) -> int:
 
 def fills(options: argparse.Namespace, bench: Workbench) -> int:
     """Fills."""
-    keys = ("time", "strategy", "symbol", "side", "size", "price", "fee", "cause")
+    keys = ("time", "strategy", "symbol", "side", "raw_size", "raw_price", "size", "price", "fee", "cause")
     return _listed(options, bench.trading.fills(_last(options)), keys, "no fills yet")
 
 
@@ -185,7 +185,7 @@ def _short(key: str, value: Any) -> str:
     """A value as people read it; --json has it in full."""
     if value is None:
         return ""
-    if key in ("size", "filled", "price", "fee", "mark", "entry_price"):
+    if key in ("size", "raw_size", "raw_price", "filled", "price", "fee", "mark", "entry_price"):
         return f"{float(value):,.4f}"
     if key in ("value", "cash", "start_cash", "equity", "profit", "open_profit"):
         return f"{float(value):,.2f}"

@@ -16,6 +16,7 @@ class Fill:
     """One execution as the broker reports it; `fill_id` is the broker's and unique within the account.
 
     `time` is UTC: the start of the bar it happened in, on bars. `fee` is in the account's currency, not below 0.
+    Where prices are adjusted, `factor` is the bar's: raw price = price ÷ factor, raw size = size × factor.
     """
 
     fill_id: str
@@ -29,9 +30,11 @@ class Fill:
     fee: Decimal
     time: datetime
     cause: str = ""
+    factor: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
         positive("fill size", self.size)
         positive("fill price", self.price)
         not_negative("fill fee", self.fee)
+        positive("fill factor", self.factor)
         object.__setattr__(self, "time", utc("fill time", self.time))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput, Refused, UnknownName
-from workbench.fills import price_units
+from workbench.fills import price_units, whole_lots
 from workbench.model import (
     MONEY_CONTEXT,
     Action,
@@ -275,7 +275,9 @@ class OrderManager:
                 if filled > order.size:  # more than was asked for cannot be ours to explain
                     self._step(replace(order, reason=f"filled {filled} of {order.size}"), OrderEvent.CONTRADICT)
                     return
-                event = OrderEvent.FILL_ALL if filled == order.size else OrderEvent.FILL_PART
+                event = OrderEvent.FILL_PART
+                if filled == order.size or (not order.reduce_only and self._is_dust(order.size - filled, fill)):
+                    event = OrderEvent.FILL_ALL
                 order = self._step(replace(order, filled=filled), event)
                 if not order.reduce_only and order.protection.any:
                     children = [self._child(c) for c in self._children(order, fill)]
@@ -283,6 +285,10 @@ class OrderManager:
                 self.send(child)
             if order.reduce_only and not self.broker.capabilities.protection:
                 self._end_siblings(order)
+
+    def _is_dust(self, rest: Decimal, fill: Fill) -> bool:
+        """Whether what is left of an order is less than a lot, as where the factor moved since the size was fixed."""
+        return whole_lots(rest, fill.factor, self.instruments[fill.symbol]) <= 0
 
     def _children(self, entry: Order, fill: Fill) -> list[Order]:
         instrument = self.instruments[entry.symbol]
