@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ import pandas as pd
 
 from workbench_apps import parts
 from workbench_apps.parts import ui
+
+BUILDING = 0.6
+"""Seconds a new table is left alone while the browser builds it; what came meanwhile is in the next rows."""
 
 
 class LiveTable:
@@ -26,9 +30,14 @@ class LiveTable:
     ) -> None:
         self._rows = pd.DataFrame(columns=["key", *titles], dtype=object)
         self._chosen, self._key, self._updating = chosen, None, False
-        selectable = 1 if chosen else False
+        self._mounted = 0.0
         self._grid = parts.grid_of(
-            self._rows, dict(titles), selectable=selectable, text_align=dict.fromkeys(right, "right"), **options
+            self._rows,
+            dict(titles),
+            selectable=1 if chosen else False,
+            text_align=dict.fromkeys(right, "right"),
+            configuration={"columnDefaults": {"headerSortTristate": True, "tooltip": True}, "placeholder": nothing},
+            **options,
         )
         self._nothing = parts.html(parts.empty(nothing))
         self._most, self._filters = most, "header_filters" in options
@@ -41,7 +50,7 @@ class LiveTable:
     def show(self, rows: pd.DataFrame) -> None:
         """Show these rows; nothing is sent where nothing changed."""
         before = self._rows
-        if rows.equals(before):
+        if rows.equals(before) or 0 < time.monotonic() - self._mounted < BUILDING:
             return
         self._rows = rows
         self._updating = True
@@ -54,9 +63,9 @@ class LiveTable:
                 self._keep_selection()
         finally:
             self._updating = False
-        shown = self._nothing if rows.empty else self._grid
-        if self.layout.objects != [shown]:  # a table that is made while it cannot be seen measures its header wrong
-            self.layout[:] = [shown]
+        if not self._mounted:  # only now: a table that is made while it cannot be seen measures its header wrong
+            self._mounted = time.monotonic()
+            self.layout[:] = [self._grid]
 
     def _patch(self, before: pd.DataFrame, rows: pd.DataFrame) -> None:
         changes = {}

@@ -77,8 +77,8 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 def flow(*children: Any, gap: str = "8px", align_items: str = "flex-start", **options: Any) -> Any:
     """Parts side by side, on further lines where it is narrow."""
-    look = {"flex-wrap": "wrap", "gap": gap, "align-items": align_items}
-    return ui.Row(*children, styles=look, **({"margin": 0, "sizing_mode": "stretch_width"} | options))
+    usual: dict[str, Any] = {"margin": 0, "sizing_mode": "stretch_width"}
+    return ui.FlexBox(*children, gap=gap, align_items=align_items, **(usual | options))
 
 
 def height_for(rows: int, most: int, *, filters: bool = False) -> int:

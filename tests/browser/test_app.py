@@ -31,7 +31,8 @@ def send_alert(home: Path, action: str, quantity: str) -> None:
 
 
 def no_sideways_scroll(page: Any) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+    widest = "Math.max(document.body.scrollWidth, document.documentElement.scrollWidth, main.scrollWidth)"
+    return bool(page.evaluate(f"(main => {widest} <= window.innerWidth)(document.querySelector('main'))"))
 
 
 def test_research_lists_runs_and_draws_the_one_that_is_clicked(page: Any, served: str) -> None:
@@ -64,6 +65,8 @@ def test_runs_are_filtered_by_free_text(page: Any, served: str) -> None:
     page.locator(".tabulator-row").nth(3).wait_for()
     page.get_by_label("Search").fill("rsi aapl")
     page.get_by_text("1 of 4 runs").wait_for()
+    page.set_viewport_size({"width": 480, "height": 900})
+    assert no_sideways_scroll(page)
     page.get_by_label("Search").fill("")
     page.get_by_text("4 of 4 runs").wait_for()
 

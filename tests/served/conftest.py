@@ -15,10 +15,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from workbench import open_workbench
+from workbench.bootstrap.trading_desk import TradingDesk
 
 ENVIRONMENT = {"WORKBENCH_SECONDS_PER_BAR": "0.2"}
 
@@ -41,6 +45,11 @@ class Home:
     @property
     def env(self) -> dict[str, str]:
         return {**os.environ, **ENVIRONMENT, **self.environment, "WORKBENCH_HOME": str(self.path)}
+
+    @cached_property
+    def desk(self) -> TradingDesk:
+        """The home's trading desk inside this process, quicker to ask than the shell."""
+        return open_workbench(self.path).trading
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "workbench", *arguments]
@@ -128,3 +137,4 @@ def home(demo: tuple[Path, dict[str, Any]], tmp_path: Path) -> Iterator[Home]:
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
             made.end(signal.SIGKILL)
+        made.desk.database.close()

