@@ -90,7 +90,7 @@ def load_settings(home: str | Path | None = None) -> Settings:
         return Settings(home=folder, **values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"][:3])
+        key = ".".join(str(part) for part in first["loc"][:3] if isinstance(part, str))
         allowed = ", ".join(sorted(Settings.model_fields.keys() - {"home"}))
         raise BadInput(
             f"setting {key} in {origin.get(key.partition('.')[0], 'settings')}",

@@ -19,7 +19,7 @@ from workbench_apps.watch import Watch
 
 EVERY_MS = 700
 """How often the database is asked whether anything changed."""
-AT_LEAST = 3.0
+AT_LEAST = 1.5
 """Seconds after which it is read even so: a dead engine writes nothing."""
 
 

@@ -138,12 +138,15 @@ def _answer(gate: str, run: RunRecord, figures: Sequence[Figure]) -> GateAnswer:
 
 def _at_least(name: str, value: Any, limit: float) -> Figure:
     known = value if isinstance(value, int | float) else None
+    passed = known is not None and known >= limit
     shown = round(known, 4) if isinstance(known, float) else known
-    return Figure(name, shown, f"at least {limit:g}", known is not None and known >= limit)
+    if shown is not None and not passed and shown >= limit:
+        shown = known  # rounding must not make it look kept
+    return Figure(name, shown, f"at least {limit:g}", passed)
 
 
 def _drawdown(value: Any, limit: float) -> Figure:
-    known = abs(value) * 100 if isinstance(value, int | float) else None
+    known = round(abs(value) * 100, 9) if isinstance(value, int | float) else None
     shown = None if known is None else round(known, 2)
     return Figure("maximum drawdown, %", shown, f"at most {limit:g}", known is not None and known <= limit)
 

@@ -167,12 +167,12 @@ class PaperBroker:
             return
         before = protected.levels
         protected.levels = before.after(bar)
+        self._keep_protected(account, bar.symbol)
         trailing = protected.children.get(OrderType.TRAILING_STOP)
         if trailing is not None and protected.levels.extreme != before.extreme:
             moved = replace(protected.levels, stop=None).stop_now(instrument)
             if moved is not None:
                 self._keep_order(replace(self._orders[trailing], level=moved[0]))
-                self._keep_protected(account, bar.symbol)
                 self._book.commit()
                 self._tell.on_level(trailing, moved[0])
 

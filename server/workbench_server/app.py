@@ -106,7 +106,7 @@ def create_app(bench: Workbench) -> FastAPI:
             alert = parse_alert(body)
             _check_symbol(hook, alert)
         except BadInput as error:
-            raise HTTPException(422, str(error)) from None
+            raise HTTPException(422, str(error).encode(errors="backslashreplace").decode()) from None
         try:
             kept = await commits.keep(
                 Receipt(hook, alert.key, alert.meaning, body.decode("utf-8-sig"), alert.to_dict())

@@ -60,12 +60,14 @@ class EngineRoom:
         spec = RunSpec(version.reference, version.data, version.params, version.options)
         terms = spec.terms()
         strategy, changed = self._strategy(standing)
+        begun = book.begin(standing.strategy, standing.account, self._feed_doc(standing))
         histories = self._bench.histories(spec)
-        begun = book.begin(
-            standing.strategy, standing.account, self._feed_doc(standing) | {"symbols": [h.symbol for h in histories]}
-        )
+        book.set_symbols(standing.account, [history.symbol for history in histories])
         feed = self._feed(spec, begun, histories)
         past = feed.open(begun.cursor, max(settings.live_history, strategy.warmup or 0))
+        if begun.cursor is None:  # where it began is kept: a crash in the first bar must not move it
+            begins = max(p.last.start for p in past.values() if p.last is not None)
+            book.place(standing.account, begins, feed.now())
         currency = histories[0].instrument.currency
         cash = book.open_account(standing.account, "paper", currency, terms.cash)
         instruments = {history.symbol: history.instrument for history in histories}

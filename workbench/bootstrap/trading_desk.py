@@ -22,7 +22,7 @@ from workbench.bootstrap.views import (
     standing_dict,
 )
 from workbench.errors import BadInput, PluginFault, Refused, UnknownName
-from workbench.model import MONEY_CONTEXT, Stage, iso
+from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
 from workbench.ports import StageEvent, Version
 from workbench.promotion import Board, Guard
 from workbench.signals import template
@@ -206,7 +206,7 @@ class TradingDesk:
 
     def holds(self, account: str) -> bool:
         """Whether an account has a position or an order that is not at its end."""
-        if self.orders_on_file.open_orders(account):
+        if any(o.state is not OrderState.QUARANTINED for o in self.orders_on_file.open_orders(account)):
             return True
         sizes: dict[str, Decimal] = defaultdict(Decimal)
         with localcontext(MONEY_CONTEXT):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from workbench.errors import BadInput
 from workbench.model.ids import new_id
-from workbench.model.numbers import decimal, positive
+from workbench.model.numbers import MONEY_CONTEXT, decimal, positive
 from workbench.model.times import utc
 
 
@@ -95,7 +95,7 @@ class SizeRequest:
         return SizeRequest(SizeRule(name), decimal(f"size {name}", amount) if amount else None)
 
     def __str__(self) -> str:
-        return self.rule.value if self.amount is None else f"{self.rule.value}:{self.amount.normalize():f}"
+        return self.rule.value if self.amount is None else f"{self.rule.value}:{self.amount.normalize(MONEY_CONTEXT):f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Guard:
 
 
 class Board:
-    """Moves strategies from stage to stage on stored evidence; every attempt is kept with the gates' answers.
+    """Moves strategies from stage to stage on stored evidence; every promotion tried is kept with the gates' answers.
 
     `check_current` answers, for a version, in which way code or prices differ from it now (empty: they do not).
     """

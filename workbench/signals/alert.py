@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.errors import BadInput, UnknownName
-from workbench.model import Action, Direction, decimal
+from workbench.model import MONEY_CONTEXT, Action, Direction, decimal
 
 MOST_CHARACTERS = 512
 """The longest text of one field."""
@@ -71,7 +71,7 @@ class Alert:
             self.ticker,
             self.action,
             self.position,
-            None if self.quantity is None else str(self.quantity.normalize()),
+            None if self.quantity is None else str(self.quantity.normalize(MONEY_CONTEXT)),
         )
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
@@ -110,6 +110,8 @@ def parse_alert(body: bytes) -> Alert:
     )
     if read is None:
         raise BadInput("alert action", action, f"is none of {', '.join(sorted(_ACTIONS))}")
+    if read == EXIT and position not in (None, "flat"):
+        raise BadInput("alert action", action, f"contradicts the position {position}", "send one of the two")
     quantity = _amount("quantity", said["quantity"])
     if quantity is not None and quantity <= 0:
         if position != "flat" and read != EXIT:
@@ -184,7 +186,7 @@ def _json_object(text: str) -> dict[str, Any]:
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise BadInput("alert field", twice, "is given twice")
+            raise BadInput("alert field", ascii(twice), "is given twice")
         return found
 
     try:
@@ -232,7 +234,9 @@ def _amount(name: str, text: str) -> Decimal | None:
         return None
     if len(text) > 40:
         raise BadInput(f"alert {name}", text[:20] + "…", "has more than 40 digits")
+    if not text.isascii() or "_" in text:
+        raise BadInput(f"alert {name}", text, "not a number")
     number = decimal(f"alert {name}", text)
-    if number and not Decimal("1e-12") <= abs(number) <= Decimal("1e15"):
+    if number and not Decimal("1e-12") <= number.copy_abs() <= Decimal("1e15"):
         raise BadInput(f"alert {name}", text, "is not between 1e-12 and 1e15")
     return number

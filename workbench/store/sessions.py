@@ -60,6 +60,19 @@ class SessionBook:
             feed = connection.scalar(select(t.sessions.c.feed).where(t.sessions.c.account == account))
         return list(feed.get("symbols", ())) if feed else []
 
+    def set_symbols(self, account: str, symbols: Sequence[str]) -> None:
+        """Say what an account's session trades."""
+        mine = t.sessions.c.account == account
+        with self._database.transaction() as connection:
+            feed = connection.execute(select(t.sessions.c.feed).where(mine)).scalar_one()
+            connection.execute(update(t.sessions).where(mine).values(feed={**feed, "symbols": list(symbols)}))
+
+    def place(self, account: str, cursor: datetime, clock: datetime) -> None:
+        """Say after which instant a session begins that has not traded any bar."""
+        mine = (t.sessions.c.account == account) & t.sessions.c.cursor.is_(None)
+        with self._database.transaction() as connection:
+            connection.execute(update(t.sessions).where(mine).values(cursor=cursor, clock=clock, updated_at=wall()))
+
     def set_state(self, account: str, state: str, reason: str = "") -> None:
         """Say that a session runs, is blocked, failed, finished or ended, and why."""
         mine = t.sessions.c.account == account

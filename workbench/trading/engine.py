@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Protocol
 
-from workbench.errors import WorkbenchError
+from workbench.errors import LeaseLost, WorkbenchError
 from workbench.model import Stage
-from workbench.ports import AlertQueue, Fence, Sessions, StageBook, Standing
+from workbench.ports import AlertQueue, Fence, Sessions, StageBook, Standing, Waiting
 from workbench.trading.clock import Clock
 from workbench.trading.live_session import LiveSession
 
 IDLE = 0.01
 """Seconds between two looks where nothing was due."""
+RETRY_SECONDS = 30.0
+"""How long a session that cannot run is left alone."""
 FLATTEN_EVERY = 0.1
 """Seconds between two steps of a panic."""
 RUNNING = (Stage.PAPER, Stage.LIVE, Stage.PAUSED)
@@ -64,10 +66,10 @@ class Engine:
         self._stages, self._alerts, self._fence, self._book = stages, alerts, fence, book
         self._lease, self._make, self._holds, self._changed, self._clock = lease, make_session, holds, changed, clock
         self._sessions: dict[str, tuple[Standing, LiveSession]] = {}
-        self._tried: dict[str, Standing] = {}
+        self._tried: dict[str, tuple[Standing | None, float]] = {}
         self._seen: object = None
         self._halted = Fence()
-        self._renew_at = self._flatten_at = 0.0
+        self._renew_at = self._flatten_at = self._retry_at = 0.0
 
     @property
     def sessions(self) -> Sequence[LiveSession]:
@@ -93,13 +95,22 @@ class Engine:
             self._halted = self._fence.now()
             self._follow_stages()
             worked = self._take_alerts()
+        elif now >= self._retry_at:
+            self._retry_at = now + RETRY_SECONDS
+            self._follow_stages()
         for account, (standing, session) in list(self._sessions.items()):
-            worked = session.step() or worked
-            if session.is_leaving:
-                session.close_held()
-                if session.is_gone:
-                    self._book.set_state(account, "ended", f"the strategy went to stage {standing.stage}")
-                    del self._sessions[account]
+            try:
+                worked = session.step() or worked
+                if session.is_leaving:
+                    session.close_held()
+                    if session.is_gone:
+                        self._book.set_state(account, "ended", f"the strategy went to stage {standing.stage}")
+                        del self._sessions[account]
+            except LeaseLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - its ledger may be ahead of the file: begun again from there
+                del self._sessions[account]
+                self._put_off(account, standing, error, "failed")
         if self._halted.halted and now >= self._flatten_at:
             self._flatten_at = now + FLATTEN_EVERY
             self._flatten()
@@ -115,8 +126,14 @@ class Engine:
         if all(flat) and not any(self._holds(account) for account in unmade):
             self._fence.set_flat(self._halted.epoch)
 
+    def _put_off(self, account: str, standing: Standing, error: Exception, state: str) -> None:
+        """Name what went wrong with a session, and try again in a while; where that cannot be written, all ends."""
+        self._tried[account] = standing, self._clock.elapsed() + RETRY_SECONDS
+        words = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+        self._book.set_state(account, state, words)
+
     def _follow_stages(self) -> None:
-        """Begin and end sessions as the stages say; one that cannot be made is tried again when its stage changes."""
+        """Begin and end sessions as the stages say; one that cannot be made is tried again in a while."""
         standings = {s.account: s for s in self._stages.all() if s.account}
         for account, (before, session) in list(self._sessions.items()):
             standing = standings.get(account)
@@ -126,15 +143,17 @@ class Engine:
                 self._sessions[account] = standing, session
                 self._tell(standing, session)
         for account, standing in standings.items():
-            if account in self._sessions or self._tried.get(account) == standing:
+            tried, again_at = self._tried.get(account, (None, 0.0))
+            if account in self._sessions or (tried == standing and self._clock.elapsed() < again_at):
                 continue
             if standing.stage in RUNNING or self._holds(account):
-                self._tried[account] = standing
                 try:
                     session = self._make(standing)
                     session.start()
-                except WorkbenchError as error:
-                    self._book.set_state(account, "blocked", str(error))
+                except LeaseLost:
+                    raise
+                except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
+                    self._put_off(account, standing, error, "blocked")
                 else:
                     self._sessions[account] = standing, session
                     self._tell(standing, session)
@@ -152,7 +171,7 @@ class Engine:
         running = {session.name: session for session in self.sessions if not session.is_leaving}
         for alert in waiting:
             if alert.strategy in running:
-                outcome = running[alert.strategy].handle_alert(alert)
+                outcome = self._act(running[alert.strategy], alert)
             else:
                 outcome = "refused", f"strategy {alert.strategy} has no running session"
             if outcome is not None:
@@ -160,3 +179,14 @@ class Engine:
         if waiting:
             self._seen = None  # there may be more than were taken at once
         return bool(waiting)
+
+    def _act(self, session: LiveSession, alert: Waiting) -> tuple[str, str] | None:
+        """One alert; where acting on it fails it is refused by name, and its session begins again from the file."""
+        try:
+            return session.handle_alert(alert)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - as for a bar
+            standing, _ = self._sessions.pop(session.account)
+            self._put_off(session.account, standing, error, "failed")
+            return "refused", f"{type(error).__name__}: {error}"

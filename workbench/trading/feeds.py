@@ -72,13 +72,15 @@ class ReplayFeed:
         if first == 0 or first >= len(times):
             raise BadInput("last_days", last_days, "leaves no past or nothing to trade", "choose fewer days")
         self._times = times[first:]
-        self._lap = ((int(self._times[-1]) - int(self._times[0])) // _WEEK + 1) * _WEEK
+        last_end = max(int(h.ends[-1]) for h in histories)
+        self._lap = ((last_end - int(self._times[0])) // _WEEK + 1) * _WEEK
         self._loop = loop
-        self._given, self._due, self._now = 0, 0.0, from_ns(int(times[first - 1]))
+        self._before = from_ns(int(times[first - 1]))
+        self._given, self._due, self._now = 0, 0.0, self._before
 
     def open(self, after: datetime | None, keep: int) -> dict[str, Past]:
         """What is past: what lies before the replayed days, and every instant up to `after`, laps included."""
-        self._given = 0 if after is None else self._place(after) + 1
+        self._given = 0 if after is None or after == self._before else self._place(after) + 1
         first = int(self._times[0])
         past = {}
         for history in self._histories:
@@ -86,8 +88,8 @@ class ReplayFeed:
             if stop == 0:
                 raise BadInput("feed", history.symbol, "has no bars before the replayed days", "choose fewer days")
             past[history.symbol] = Past.of(history.window(0, stop), keep)
-        for nth in range(max(0, self._given - keep), self._given):
-            for symbol, bar in self._instant(nth).bars.items():
+        for symbol, bars in self._played(keep).items():
+            for bar in bars:
                 past[symbol].append(bar)
         ends = [p.last.end for p in past.values() if p.last is not None]
         self._now = self._instant(self._given - 1).end if self._given else max(ends)
@@ -124,6 +126,16 @@ class ReplayFeed:
                 bars[history.symbol] = replace(bar, start=bar.start + shift, end=bar.end + shift) if lap else bar
         return Instant(from_ns(int(start)) + shift, bars)
 
+    def _played(self, keep: int) -> dict[str, list[Bar]]:
+        """The last bars, up to `keep` of each symbol, that were given already; oldest first."""
+        found: dict[str, list[Bar]] = {h.symbol: [] for h in self._histories if h.times[-1] >= self._times[0]}
+        for nth in range(self._given - 1, -1, -1):
+            if all(len(bars) >= keep for bars in found.values()):
+                break
+            for symbol, bar in self._instant(nth).bars.items():
+                found[symbol].append(bar)
+        return {symbol: bars[::-1] for symbol, bars in found.items()}
+
     def _place(self, start: datetime) -> int:
         """Which instant, counted from 0 over all laps, begins then."""
         wanted = round(start.timestamp() * 1_000_000) * 1000
@@ -157,11 +169,12 @@ class PollFeed:
         self._due = 0.0
         self._prints: dict[str, tuple[int, str]] = {}
         self._trouble = ""
+        self._again = 0.0
 
     def open(self, after: datetime | None, keep: int) -> dict[str, Past]:
         """What is past: all that has closed by now, or up to `after`."""
         histories = self._load()
-        newest = max(int(h.times[-1]) for h in histories)
+        newest = min(int(h.times[-1]) for h in histories)  # the slowest file sets the pace from the start
         self._last = newest if after is None else round(after.timestamp() * 1_000_000) * 1000
         past = {}
         for history in histories:
@@ -191,8 +204,9 @@ class PollFeed:
         return False
 
     def _look(self) -> None:
-        signature = self._signature()
-        if signature == self._seen and not self._trouble:
+        signature, now = self._signature(), self._clock.elapsed()
+        # a bar may close without its file changing: look again after a bar's length at the latest
+        if signature == self._seen and not self._trouble and now < self._again:
             return
         try:
             histories = self._load()
@@ -202,6 +216,7 @@ class PollFeed:
             self._trouble = str(error)
             return
         self._seen, self._trouble = signature, ""
+        self._again = now + min(h.interval_ns for h in histories) / 1e9
         for history in histories:
             count, known = self._prints.get(history.symbol, (0, ""))
             if count and (history.bars < count or history.window(0, count).fingerprint != known):

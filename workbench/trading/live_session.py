@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from workbench.errors import BadInput
 from workbench.fills import Terms
-from workbench.model import Action, Protection, Signal, SizeRequest, SizeRule
+from workbench.model import Action, OrderState, Protection, Signal, SizeRequest, SizeRule
 from workbench.ports import BarBroker, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
@@ -60,6 +60,8 @@ class LiveSession:
         self._failed = ""
         self._drift = ""
         self._leaving = ""
+        self._finished = False
+        self._closed_at: datetime | None = None
         self._flattening: Flattening | None = None
 
     def start(self) -> None:
@@ -88,7 +90,8 @@ class LiveSession:
             self.manager.repository.note("feed", self.name, self.feed.now(), reason=words)
         self.feed.notes.clear()
         if instant is None:
-            if self.feed.is_finished and not self._failed:
+            if self.feed.is_finished and not self._failed and not self._finished:
+                self._finished = True
                 self._book.set_state(self.account, "finished", "the last bar of the data was traded")
             return False
         self._trade(instant)
@@ -192,10 +195,14 @@ class LiveSession:
     def is_gone(self) -> bool:
         """Whether a session that leaves holds nothing and has nothing working."""
         open_orders = self.manager.repository.open_orders(self.account)
-        return bool(self._leaving) and not open_orders and not self.manager.ledger.positions(self.account)
+        working = [order for order in open_orders if order.state is not OrderState.QUARANTINED]
+        return bool(self._leaving) and not working and not self.manager.ledger.positions(self.account)
 
     def close_held(self) -> None:
-        """Cancel what enters and close what is held, by exits like any other."""
+        """Cancel what enters and close what is held, by exits like any other; once an instant."""
+        if self._closed_at == self.manager.now:
+            return
+        self._closed_at = self.manager.now
         for order in self.manager.repository.open_orders(self.account):
             if not order.reduce_only:
                 self.manager.cancel(order.order_id)

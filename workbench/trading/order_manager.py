@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
-from workbench.errors import BadInput, Refused, UnknownName
-from workbench.fills import price_units, whole_lots
+from workbench.errors import Refused, UnknownName
+from workbench.fills import whole_lots
 from workbench.model import (
     MONEY_CONTEXT,
     Action,
@@ -19,16 +19,15 @@ from workbench.model import (
     Order,
     OrderState,
     OrderType,
-    Protection,
-    Side,
     Signal,
 )
-from workbench.ports import Broker, OrderRepository, RiskContext, Verdict
-from workbench.risk import Decision, RiskChain
-from workbench.trading.children import children_of, client_order_id
-from workbench.trading.facts import Hours, account_facts
+from workbench.ports import Broker, OrderRepository, Verdict
+from workbench.risk import RiskChain
+from workbench.trading.children import children_of
+from workbench.trading.facts import Hours
+from workbench.trading.intents import Intents
 from workbench.trading.ledger import Ledger
-from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent, following
+from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent
 
 _NO_RISK = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
@@ -55,10 +54,11 @@ class OrderManager:
         hours: Hours | None = None,
         intent_life: timedelta | None = None,
     ) -> None:
-        self.repository, self.broker, self.risk, self.ledger = repository, broker, risk, ledger
+        self.repository, self.broker, self.ledger = repository, broker, ledger
         self.instruments = instruments
         self.now = start
-        self.hours, self.intent_life = hours, intent_life
+        self.hours = hours
+        self._intents = Intents(repository, risk, ledger, instruments, hours, intent_life)
         self.blocked = ""
         """Why no entry is taken, as after a drift nobody explained; empty where entries are."""
         self._lock = threading.RLock()
@@ -132,7 +132,7 @@ class OrderManager:
         withdrawn = [order.order_id for order in working if order.opens is signal.direction]
         if self._held(signal, working) is not signal.direction:  # row 20
             return [], withdrawn, "took back the entry under way" if withdrawn else f"not {signal.direction}"
-        return [self._close(signal, flattens)], withdrawn, ""
+        return [self._intents.close(signal, self.now, flattens=flattens)], withdrawn, ""
 
     def _enter(self, signal: Signal) -> tuple[list[Order], list[str], str]:
         """Open in the signal's direction, closing first what is held in the other (row 18)."""
@@ -145,8 +145,8 @@ class OrderManager:
         held = self._held(signal, working)
         if held is signal.direction:  # row 17
             return [], [], f"already {held}"
-        made = [self._close(signal)] if held is not None else []
-        return [*made, self._open(signal)], [], ""
+        made = [self._intents.close(signal, self.now)] if held is not None else []
+        return [*made, self._intents.open(signal, self.now)], [], ""
 
     def _working(self, signal: Signal) -> list[Order]:
         """The strategy's own orders in the symbol that are not at their end."""
@@ -158,71 +158,6 @@ class OrderManager:
         if any(order.reduce_only and order.type is OrderType.MARKET for order in working):
             return None
         return self.ledger.position(signal.account, signal.strategy, signal.symbol).direction
-
-    def _close(self, signal: Signal, flattens: bool = False) -> Order:
-        size = self.ledger.position(signal.account, signal.strategy, signal.symbol).size
-        side = Side.SELL if size > 0 else Side.BUY
-        order = self._order(signal, side, size.copy_abs(), "close", reduce_only=True, flattens=flattens)
-        verdict = Verdict("reduce_only", "allow", "an exit is clamped to the position and never judged")
-        self.repository.add_order(order, [verdict], self.now)
-        return self._step(order, OrderEvent.PASS)
-
-    def _open(self, signal: Signal) -> Order:
-        side = Side.BUY if signal.direction is Direction.LONG else Side.SELL
-        decision = self._judge(signal)
-        size = price_units(decision.size, signal.factor)
-        order = self._order(signal, side, size, "open", protection=signal.protection)
-        self.repository.add_order(order, decision.verdicts, self.now)
-        if decision.reason or size <= 0:
-            return self._step(replace(order, reason=decision.reason), OrderEvent.DENY)
-        return self._step(order, OrderEvent.PASS)
-
-    def _judge(self, signal: Signal) -> Decision:
-        """Ask the risk chain; an account that cannot be valued is a denial like any other."""
-        try:
-            with localcontext(MONEY_CONTEXT):
-                context = RiskContext(
-                    signal=signal,
-                    instrument=self.instruments[signal.symbol],
-                    position=self.ledger.position(signal.account, signal.strategy, signal.symbol),
-                    equity=self.ledger.equity(signal.account),
-                    cash=self.ledger.cash(signal.account),
-                    size=None,
-                    at=self.now,
-                    facts=account_facts(self.repository, self.ledger, signal, self.hours, self.now)
-                    if self.hours
-                    else None,
-                )
-        except BadInput as error:
-            return Decision(Decimal(0), (Verdict("account", "deny", str(error)),))
-        return self.risk.judge(context)
-
-    def _order(
-        self,
-        signal: Signal,
-        side: Side,
-        size: Decimal,
-        leg: str,
-        *,
-        reduce_only: bool = False,
-        flattens: bool = False,
-        protection: Protection = Protection(),  # noqa: B008 - frozen and empty
-    ) -> Order:
-        return Order(
-            signal_id=signal.signal_id,
-            client_order_id=client_order_id(signal, leg),
-            strategy=signal.strategy,
-            account=signal.account,
-            symbol=signal.symbol,
-            side=side,
-            size=size,
-            created_at=self.now,
-            reduce_only=reduce_only,
-            protection=protection,
-            epoch=self.repository.fence().epoch,
-            flattens=flattens,
-            expires_at=None if self.intent_life is None else self.now + self.intent_life,
-        )
 
     def send(self, order: Order) -> Order:
         """Send once. A definite refusal is REJECTED; anything else that goes wrong leaves the order UNKNOWN."""
@@ -329,6 +264,4 @@ class OrderManager:
 
     def _step(self, order: Order, event: OrderEvent) -> Order:
         """Move an order along the table, keep it and journal the event."""
-        moved = replace(order, state=following(order.state, event))
-        self.repository.change_order(moved, event, self.now)
-        return moved
+        return move(self.repository, order, event, self.now)

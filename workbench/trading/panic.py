@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.model import Action, Signal
+from workbench.model import Action, OrderState, Signal
 from workbench.trading.order_manager import OrderManager
 
 QUIET = 2
@@ -37,7 +37,9 @@ class Flattening:
             if not order.flattens:
                 self.manager.cancel(order.order_id)
         positions = [p for p in broker.positions() if p.account == self.account and p.size != 0]
-        if positions or ledger.positions(self.account) or repository.open_orders(self.account):
+        # what contradicts itself waits for a person, and is nothing the broker shows
+        working = [o for o in repository.open_orders(self.account) if o.state is not OrderState.QUARANTINED]
+        if positions or ledger.positions(self.account) or working:
             self.quiet = 0
             self._close()
         else:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from workbench.errors import IllegalTransition
 from workbench.model import FINAL, MONEY_CONTEXT, Order, OrderState
 from workbench.trading.order_manager import OrderManager
-from workbench.trading.transitions import OrderEvent, following
+from workbench.trading.transitions import TRANSITIONS, OrderEvent, move
 
 _CLOSED = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled", OrderState.EXPIRED: "expired"}
 _IN_DOUBT = (OrderState.SENDING, OrderState.CANCEL_PENDING, OrderState.MODIFY_PENDING)
@@ -90,12 +89,8 @@ def _settle(manager: OrderManager, order: Order, theirs: Order | None) -> int:
 
 
 def _move(manager: OrderManager, order: Order, event: OrderEvent) -> Order:
-    try:
-        moved = replace(order, state=following(order.state, event))
-    except IllegalTransition:
-        return order
-    manager.repository.change_order(moved, event, manager.now)
-    return moved
+    """Move an order where the table allows it, else leave it as it is."""
+    return move(manager.repository, order, event, manager.now) if (order.state, event) in TRANSITIONS else order
 
 
 def _books(manager: OrderManager, account: str) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 
 from workbench.errors import IllegalTransition
-from workbench.model import FINAL
+from workbench.model import FINAL, Order
 from workbench.model import OrderState as S
+from workbench.ports import OrderRepository
 
-__all__ = ["FINAL", "TRANSITIONS", "WORKING", "OrderEvent", "following"]
+__all__ = ["FINAL", "TRANSITIONS", "WORKING", "OrderEvent", "following", "move"]
 
 
 class OrderEvent(StrEnum):
@@ -151,3 +154,10 @@ def following(state: S, event: E) -> S:
     except KeyError:
         allowed = ", ".join(sorted(e for s, e in TRANSITIONS if s is state)) or "nothing"
         raise IllegalTransition(f"order in state {state}: event {event} is not allowed; allowed: {allowed}") from None
+
+
+def move(repository: OrderRepository, order: Order, event: E, at: datetime) -> Order:
+    """Move an order along the table, keep it and journal the event: the order as it is now."""
+    moved = replace(order, state=following(order.state, event))
+    repository.change_order(moved, event, at)
+    return moved

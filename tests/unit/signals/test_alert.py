@@ -235,7 +235,7 @@ def test_without_an_id_ticker_time_action_position_and_order_are_its_key() -> No
     assert alert.key == "AAPL|t|buy|long|o"
     others = [
         sent(time="t2", order_id="o", market_position="long"), sent(time="t", order_id="o2", market_position="long"),
-        sent(time="t", order_id="o"), sent(time="t", order_id="o", market_position="long", action="exit"),
+        sent(time="t", order_id="o"), sent(time="t", order_id="o", market_position="flat", action="exit"),
         sent(time="t", order_id="o", market_position="long", ticker="MSFT"),
     ]  # fmt: skip
     assert len({parse_alert(other).key for other in others} | {alert.key}) == 6
