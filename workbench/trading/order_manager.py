@@ -27,7 +27,7 @@ from workbench.trading.children import children_of
 from workbench.trading.facts import Hours
 from workbench.trading.intents import Intents
 from workbench.trading.ledger import Ledger
-from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent
+from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent, move
 
 _NO_RISK = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
