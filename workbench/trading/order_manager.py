@@ -91,13 +91,14 @@ class OrderManager:
                     made, withdrawn, moot = self._exit(signal, flattens)
                 else:
                     made, withdrawn, moot = self._enter(signal)
+                withdrawn = [order_id for order_id in withdrawn if self._ask_cancel(order_id)]
                 status = "ignored"
                 if made:
                     status = "denied" if all(order.state is OrderState.DENIED for order in made) else "ordered"
                 reason = moot or next((order.reason for order in made if order.reason), "")
                 self.repository.settle_signal(signal, status, reason, self.now)
             for order_id in withdrawn:
-                self.cancel(order_id)
+                self._cancel_at_broker(order_id)
             return [self.send(order) for order in made]
 
     def open_day(self, account: str, at: datetime) -> None:
@@ -107,15 +108,22 @@ class OrderManager:
 
     def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel a working order; one that cannot be cancelled now is left and journalled."""
+        if self._ask_cancel(order_id):
+            self._cancel_at_broker(order_id)
+
+    def _ask_cancel(self, order_id: str) -> bool:
+        """Keep that an order is to be cancelled; whether the broker has to be asked. A crash does not forget it."""
         order = self.repository.order(order_id)
         if order.state is OrderState.READY:
             self._step(order, OrderEvent.CANCEL)
-            return
-        if (order.state, OrderEvent.ASK_CANCEL) not in TRANSITIONS:
-            if order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
-                self.repository.note("not_cancelled", order_id, self.now, reason=f"the order is {order.state}")
-            return
-        self._step(order, OrderEvent.ASK_CANCEL)
+        elif (order.state, OrderEvent.ASK_CANCEL) in TRANSITIONS:
+            self._step(order, OrderEvent.ASK_CANCEL)
+            return True
+        elif order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
+            self.repository.note("not_cancelled", order_id, self.now, reason=f"the order is {order.state}")
+        return False
+
+    def _cancel_at_broker(self, order_id: str) -> None:
         try:
             self.broker.cancel(order_id)
         except Exception as error:  # noqa: BLE001 - a refusal leaves it working, anything else leaves us in doubt

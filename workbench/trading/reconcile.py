@@ -33,7 +33,10 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
     """
     repository, broker = manager.repository, manager.broker
     known_fills = {fill.fill_id for fill in repository.fills(account)}
+    to_cancel = []
     for order in repository.open_orders(account):
+        if order.state is OrderState.CANCEL_PENDING:
+            to_cancel.append(order.order_id)
         if order.state in _IN_DOUBT:
             _move(manager, replace(order, reason="the process ended in the middle"), OrderEvent.LOSE)
     fills = 0
@@ -54,6 +57,9 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
     for order in repository.open_orders(account):
         if order.state not in (OrderState.READY, OrderState.RECEIVED, OrderState.AWAITING_APPROVAL):
             settled += _settle(manager, order, theirs.get(order.order_id) or by_client_id.get(order.client_order_id))
+    for order_id in to_cancel:  # asked for before, and the broker may never have heard it
+        if repository.order(order_id).state not in FINAL:
+            manager.cancel(order_id)
     waiting = [o for o in repository.open_orders(account) if o.state is OrderState.READY]
     for order in sorted(waiting, key=lambda o: not o.reduce_only):
         manager.send(order)

@@ -200,11 +200,12 @@ def test_reopened_after_any_instant_it_goes_on_as_if_it_had_never_stopped(
 
 
 def test_an_instant_the_data_does_not_have_is_refused_by_its_time() -> None:
-    for loop, day in ((False, 31), (False, 19), (True, 19), (True, 31), (False, 34), (True, -1)):
+    for loop, day in ((False, 31), (False, 18), (True, 18), (True, 31), (False, 34), (True, -1)):
         at = START + timedelta(days=day)
         with pytest.raises(BadInput, match="was traded last, and is no bar of the data any more"):
             replayed(loop=loop).open(at, 100)
     replayed(loop=True).open(START + timedelta(days=34), 100)  # a lap of ten days is two weeks long
+    replayed(loop=True).open(START + timedelta(days=19), 100)  # the last bar before the replayed days: it begins after
 
 
 def test_a_replay_without_a_past_or_without_anything_to_trade_is_refused() -> None:
