@@ -264,8 +264,13 @@ class PaperBroker:
             for kind, child in protected.children.items():
                 if child == order_id:
                     del protected.children[kind]
-                    field_name = {OrderType.STOP: "stop", OrderType.TARGET: "target"}.get(kind, "trail")
-                    protected.levels = replace(protected.levels, **{field_name: None})
+                    levels = protected.levels
+                    if kind is OrderType.STOP:
+                        protected.levels = replace(levels, stop=None)
+                    elif kind is OrderType.TARGET:
+                        protected.levels = replace(levels, target=None)
+                    else:
+                        protected.levels = replace(levels, trail=None)
                     if not protected.children:
                         del self._protected[key]
                     self._keep_protected(*key)

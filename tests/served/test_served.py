@@ -5,14 +5,19 @@ from __future__ import annotations
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.served.conftest import Home, get, post
+from tests.served.conftest import Home, free_port, get, post
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("served")]
 
 
@@ -212,3 +217,38 @@ def _status(home: Home, signal_id: str) -> str:
 
 def _alerts(home: Home) -> dict[str, Any]:
     return {row["alert_key"]: row for row in home.desk.signals() if row["source"] == "webhook:tv"}
+
+
+def test_alerts_are_answered_in_time_while_a_page_keeps_the_app_busy(home: Home) -> None:
+    home.serve()
+    url = home.hook()["url"]
+    app_port = free_port()
+    command = [sys.executable, "-m", "tests.served.slow_app", "--home", str(home.path), "--port", str(app_port)]
+    with subprocess.Popen(
+        [*command, "--until-stdin-closes"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as app:
+        assert app.stdin is not None
+        assert app.stdout is not None
+        assert app.stdout.readline().startswith(b"app: ")
+        post(url, alert("first"))
+        with ThreadPoolExecutor(1) as pool:
+            began = time.monotonic()
+            page = pool.submit(_opened, f"http://127.0.0.1:{app_port}/research")
+            took = []
+            while not page.done():
+                started = time.monotonic()
+                assert post(url, alert(f"busy-{len(took)}"))[0] == 202
+                took.append(time.monotonic() - started)
+                time.sleep(0.02)
+            assert page.result() == 200
+            assert time.monotonic() - began >= 3
+        app.stdin.close()
+        app.wait(30)
+    assert len(took) > 20
+    assert sorted(took)[int(len(took) * 0.95)] < 0.150
+
+
+def _opened(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        answer.read()
+        return int(answer.status)

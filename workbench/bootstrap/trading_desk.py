@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import getpass
 import secrets
+import subprocess
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal, localcontext
 from functools import cached_property
@@ -21,7 +25,7 @@ from workbench.bootstrap.views import (
     signal_rows,
     standing_dict,
 )
-from workbench.errors import BadInput, PluginFault, Refused, UnknownName
+from workbench.errors import BadInput, PluginFault, Refused, UnknownName, WorkbenchError
 from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
 from workbench.ports import StageEvent, Version
 from workbench.promotion import Board, Guard
@@ -29,6 +33,8 @@ from workbench.signals import template
 from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
 
 if TYPE_CHECKING:
+    import vectorbt
+
     from workbench.bootstrap.desk import Workbench
     from workbench.trading import Ledger
 
@@ -191,6 +197,41 @@ class TradingDesk:
         for symbol, price in self.session_book.marks(account).items():
             ledger.mark(symbol, price)
         return ledger
+
+    def portfolio(self, account: str) -> vectorbt.Portfolio:
+        """An account as a `vectorbt.Portfolio`, over the bars its session traded; as a backtest's `portfolio` is."""
+        import pandas as pd
+
+        from workbench.research import portfolio_of_fills
+
+        opened = {row.account: float(row.cash) for row in self.session_book.accounts()}
+        if account not in opened:
+            raise UnknownName("account", account, opened)
+        rows = self.session_book.closes(account)
+        index = pd.DatetimeIndex([at for at, _ in rows], tz="UTC", name="time").as_unit("ns")
+        closes = pd.DataFrame([{s: float(c) for s, c in marks.items()} for _, marks in rows], index=index)
+        return portfolio_of_fills(closes, self.orders_on_file.fills(account), opened[account])
+
+    @contextmanager
+    def engine(self) -> Iterator[None]:
+        """An engine in a process of its own for as long as this lasts: for notebooks; `workbench serve` runs one too.
+
+        Raises Refused where the home's engine runs already.
+        """
+        if self.engine_runs():
+            raise Refused("the engine of this home runs already; workbench status shows it")
+        command = [sys.executable, "-m", "workbench", "engine", "--until-stdin-closes"]
+        home = str(self._bench.settings.home)
+        with subprocess.Popen([*command, "--home", home], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if not process.stdout.readline():
+                raise WorkbenchError(f"the engine did not start (code {process.wait()}); workbench engine says why")
+            try:
+                yield
+            finally:
+                process.stdin.close()
+                process.wait()
 
     def accounts(self) -> list[dict[str, Any]]:
         """Every account: cash, equity, realised and open profit and loss, as text, exact."""

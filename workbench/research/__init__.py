@@ -3,6 +3,7 @@
 from workbench.research.backtest import Backtest, backtest, data_dict, data_fingerprint, terms_dict
 from workbench.research.grid import combinations, parse_axis
 from workbench.research.metrics import CHOOSABLE, Metrics, run_metrics
+from workbench.research.portfolio import portfolio_of_fills
 from workbench.research.provenance import environment, fingerprint
 from workbench.research.spec import DEFAULTS, OPTIONS, RunSpec
 from workbench.research.tape import Tape
@@ -11,6 +12,7 @@ from workbench.research.walkforward import WalkForward
 from workbench.research.windows import Span
 
 __all__ = [
+    "portfolio_of_fills",
     "CHOOSABLE",
     "DEFAULTS",
     "OPTIONS",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.errors import BadInput
 from workbench.fills import Terms
 from workbench.research.tape import Outcome, Tape
 
 if TYPE_CHECKING:
     import pandas as pd
     import vectorbt
+
+    from workbench.model import Fill
 
 
 def as_portfolio(tape: Tape, outcome: Outcome, index: pd.DatetimeIndex, terms: Terms) -> vectorbt.Portfolio:
@@ -51,3 +55,45 @@ def as_portfolio(tape: Tape, outcome: Outcome, index: pd.DatetimeIndex, terms: T
         init_cash=np.full(groups, float(terms.cash) / groups),
         cash_sharing=shared,
     )
+
+
+def portfolio_of_fills(closes: pd.DataFrame, fills: Sequence[Fill], cash: float) -> vectorbt.Portfolio:
+    """The portfolio of an account that traded live: its trading P&L in one currency.
+
+    `closes` has a column a symbol over a UTC index of bar starts (a gap is filled with the close before it), `fills`
+    lie on that index, `cash` is what the account began with, shared by its symbols. Raises BadInput for an account
+    that was never marked, and for a fill outside the index.
+    """
+    import pandas as pd
+
+    if closes.empty:
+        raise BadInput("account", "its closes", "has traded no bar yet", "let its session run first")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # third-party deprecations at import
+        import vectorbt as vbt
+
+    filled = closes.astype(float).ffill().bfill()
+    rows = filled.index.get_indexer(pd.DatetimeIndex([fill.time for fill in fills], tz="UTC").as_unit("ns"))
+    if (rows < 0).any():
+        missing = fills[int(np.argmin(rows))]
+        raise BadInput("fill", missing.fill_id, f"happened at {missing.time.isoformat()}, where no bar was traded")
+    records = np.zeros(len(fills), vbt.portfolio.enums.order_dt)
+    for i, (fill, row) in enumerate(zip(fills, rows, strict=True)):
+        column = list(filled.columns).index(fill.symbol)
+        side = 0 if fill.side.sign > 0 else 1
+        records[i] = i, column, row, float(fill.size), float(fill.price), float(fill.fee), side
+    records = records[np.lexsort((records["id"], records["col"]))]
+    single = filled.shape[1] == 1
+    gaps = np.diff(filled.index.to_numpy().astype("datetime64[ns]").astype(np.int64))
+    wrapper = vbt.ArrayWrapper(
+        index=filled.index,
+        columns=list(filled.columns),
+        ndim=1 if single else 2,
+        freq=pd.Timedelta(int(gaps.min()) if len(gaps) else 86_400 * 10**9, "ns"),
+        group_by=None if single else np.zeros(filled.shape[1], np.int64),
+    )
+    close = filled.iloc[:, 0] if single else filled
+    return vbt.Portfolio(
+        wrapper, close, records, np.empty(0, vbt.portfolio.enums.log_dt), init_cash=np.array([cash]),
+        cash_sharing=not single,
+    )  # fmt: skip

@@ -99,7 +99,8 @@ class SessionBook:
                 if connection.execute(insert_new(connection, t.marks), row).rowcount != 1:
                     mine = (t.marks.c.account == account) & (t.marks.c.symbol == symbol)
                     connection.execute(update(t.marks).where(mine).values(price=row["price"], at=clock))
-            point = {"account": account, "at": cursor, "equity": f"{equity:f}"}
+            closes = {symbol: f"{price:f}" for symbol, price in marks.items()}
+            point = {"account": account, "at": cursor, "equity": f"{equity:f}", "closes": closes}
             connection.execute(insert_new(connection, t.equity), point)
 
     def marks(self, account: str) -> dict[str, Decimal]:
@@ -113,3 +114,9 @@ class SessionBook:
         query = select(t.equity).where(t.equity.c.account == account).order_by(t.equity.c.at.desc()).limit(last)
         with self._database.reading() as connection:
             return [(row.at, Decimal(row.equity)) for row in reversed(connection.execute(query).all())]
+
+    def closes(self, account: str) -> Sequence[tuple[datetime, dict[str, Decimal]]]:
+        """The closes an account was marked at, by the bar's start, oldest first."""
+        query = select(t.equity.c.at, t.equity.c.closes).where(t.equity.c.account == account).order_by(t.equity.c.at)
+        with self._database.reading() as connection:
+            return [(row.at, {s: Decimal(c) for s, c in row.closes.items()}) for row in connection.execute(query)]

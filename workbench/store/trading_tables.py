@@ -162,6 +162,7 @@ equity = Table(
     Column("account", String, primary_key=True),
     Column("at", UtcInstant, primary_key=True),
     Column("equity", String, nullable=False),
+    Column("closes", JSON, nullable=False),
 )
 
 sessions = Table(

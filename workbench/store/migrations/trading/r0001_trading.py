@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("equity", sa.String(), nullable=False),
+        sa.Column("closes", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("account", "at", name=op.f("pk_equity")),
     )
     op.create_table(
