@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -149,37 +148,6 @@ def test_a_rerun_says_what_differs(shell: Shell, tmp_path: Path, prices: Path) -
     again = shell("runs", "rerun", run["run_id"], "--json")
     assert again.code == 0, "the figures are the same"
     assert {d["what"] for d in again.json["differences"]} == {"data"}
-
-
-def test_the_demo_does_the_main_job_and_prints_one_document(tmp_path: Path) -> None:
-    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home")}
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench", "demo", "--exit", "--json"],
-        capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["proofs"]["passed"]
-    assert found["refused"]["strategy"] == "PeeksAhead"
-    assert found["refused"]["first_leak"]["time"].endswith("Z")
-    assert found["replay"]["fills"] == len(found["replay"]["fills_list"]) > 0
-    page = Path(found["report"]).read_text()
-    assert "AAPL" in page
-    assert "(UTC)" in page
-    assert '<script src="http' not in page, "the report must not need the network"
-    kinds = {s["step"].split()[0] for s in found["steps"]}
-    assert len(kinds) == 6
-    listed = subprocess.run(
-        [sys.executable, "-m", "workbench", "runs", "list", "--json"],
-        capture_output=True, text=True, env=environment, cwd=tmp_path, check=True,
-    )  # fmt: skip
-    assert sorted(r["kind"] for r in json.loads(listed.stdout)) == [
-        "backtest",
-        "proof",
-        "proof",
-        "replay",
-        "walkforward",
-    ]
 
 
 def test_help_and_plugins_import_nothing_heavy() -> None:

@@ -25,6 +25,21 @@ def alert(key: str, action: str = "buy", **more: str) -> dict[str, str]:
     return {"ticker": "NASDAQ:AAPL", "action": action, "quantity": "3", "alert_id": key, **more}
 
 
+def test_the_demo_does_the_research_half_and_prints_one_document(demo: tuple[Path, dict[str, Any]]) -> None:
+    home, found = demo
+    assert found["proofs"]["passed"]
+    assert found["refused"]["first_leak"]["time"].endswith("Z")
+    assert found["replay"]["fills"] == len(found["replay"]["fills_list"]) > 0
+    page = Path(found["report"]).read_text()
+    assert "AAPL" in page
+    assert "(UTC)" in page
+    assert '<script src="http' not in page, "the report must not need the network"
+    assert len(found["steps"]) == 9
+    listed = Home(home).json("runs", "list")
+    kinds = ["backtest", "backtest", "proof", "proof", "replay", "walkforward"]
+    assert sorted(run["kind"] for run in listed) == kinds
+
+
 def test_the_demo_tells_of_promotion_refusal_and_alerts(demo: tuple[Path, dict[str, Any]]) -> None:
     told = demo[1]
     assert [event["stage"] for event in told["stages"]] == ["backtested", "walk-forward", "paper"]

@@ -84,7 +84,7 @@ def portfolio_of_fills(closes: pd.DataFrame, fills: Sequence[Fill], cash: float)
         records[i] = i, column, row, float(fill.size), float(fill.price), float(fill.fee), side
     records = records[np.lexsort((records["id"], records["col"]))]
     single = filled.shape[1] == 1
-    gaps = np.diff(filled.index.to_numpy().astype("datetime64[ns]").astype(np.int64))
+    gaps = np.diff(pd.DatetimeIndex(filled.index).as_unit("ns").asi8)
     wrapper = vbt.ArrayWrapper(
         index=filled.index,
         columns=list(filled.columns),
