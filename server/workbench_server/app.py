@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -41,6 +42,12 @@ class Health(BaseModel):
     engine: bool = Field(description="whether an engine holds the lease")
     halted: bool = Field(description="whether a panic is in force")
     database: str
+
+
+class Alive(BaseModel):
+    """One word."""
+
+    status: str
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -137,6 +144,23 @@ def create_app(bench: Workbench) -> FastAPI:
         status = "ok" if engine and not fence.halted else "degraded"
         found = Health(status=status, version=__version__, engine=engine, halted=fence.halted, database="ok")
         return JSONResponse(found.model_dump())
+
+    @app.get("/health/live", response_model=Alive, summary="Whether this process answers")
+    def live() -> Alive:
+        """Always ok: a supervisor starts the process again where nothing comes."""
+        return Alive(status="ok")
+
+    @app.get("/health/ready", response_model=Alive, responses={503: {"model": Alive}}, summary="Whether alerts trade")
+    def ready() -> JSONResponse:
+        """200 where an engine trades and no panic is in force, else 503."""
+        answer = health()
+        status = str(json.loads(bytes(answer.body))["status"])
+        return JSONResponse({"status": status}, 200 if status == "ok" else 503)
+
+    @app.get("/health/detailed", summary="Engine, fence and every session")
+    def detailed() -> dict[str, Any]:
+        """The state of each session, its clock and how many bars it traded."""
+        return desk.status()
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -116,6 +116,9 @@ def test_health_and_openapi_answer_and_no_token_is_kept_or_logged(home: Home) ->
     base = hook["url"].partition("/hooks")[0]
     status, health = get(f"{base}/health")
     assert (status, health["engine"], health["halted"], health["database"]) == (200, True, False, "ok")
+    assert get(f"{base}/health/live")[1] == {"status": "ok"}
+    assert get(f"{base}/health/ready") == (200, {"status": "ok"})
+    assert get(f"{base}/health/detailed")[1]["sessions"][0]["strategy"] == "ema_cross"
     assert "/hooks/{token}" in get(f"{base}/openapi.json")[1]["paths"]
     home.end()
     for path in home.path.rglob("*"):

@@ -174,17 +174,17 @@ class TradingDesk:
 
     def signals(self, last: int | None = None) -> list[dict[str, Any]]:
         """Everything that wanted to trade, oldest first, with what came of it."""
-        return signal_rows(self.inbox.rows(last), self.orders_on_file.orders())
+        rows = self.inbox.rows(last)
+        return signal_rows(rows, self.orders_on_file.orders_led_to([row.signal_id for row in rows]))
 
     def orders(self, last: int | None = None) -> list[dict[str, Any]]:
         """Orders, oldest first, each with its history."""
-        orders = self.orders_on_file.orders()
-        return order_rows(orders[-last:] if last else orders, self.orders_on_file.journal_of("order"))
+        orders = self.orders_on_file.orders(last)
+        return order_rows(orders, self.orders_on_file.journal_of("order", [order.order_id for order in orders]))
 
     def fills(self, last: int | None = None) -> list[dict[str, Any]]:
         """Fills, oldest first; amounts as text, exact."""
-        found = self.orders_on_file.fills()
-        return [fill_row(fill) for fill in (found[-last:] if last else found)]
+        return [fill_row(fill) for fill in self.orders_on_file.fills(last=last)]
 
     def ledger(self, account: str) -> Ledger:
         """An account's books, rebuilt from its fills, marked at the last closes."""

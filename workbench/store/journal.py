@@ -19,14 +19,14 @@ def write(connection: Connection, kind: str, subject: str, at: datetime, **facts
 
 
 def lines(
-    connection: Connection, *, kind: str | None = None, subject: str | None = None, last: int | None = None
+    connection: Connection, *, kind: str | None = None, subjects: Sequence[str] | None = None
 ) -> Sequence[dict[str, str]]:
     """Lines, oldest first: seq, at (session clock), written_at (wall clock), kind, subject and the line's own facts."""
-    query = select(t.journal).order_by(t.journal.c.seq.desc()).limit(last)
+    query = select(t.journal).order_by(t.journal.c.seq)
     if kind is not None:
         query = query.where(t.journal.c.kind == kind)
-    if subject is not None:
-        query = query.where(t.journal.c.subject == subject)
+    if subjects is not None:
+        query = query.where(t.journal.c.subject.in_(subjects))
     rows = connection.execute(query).all()
     return [
         {
@@ -37,5 +37,5 @@ def lines(
             "subject": row.subject,
             **row.facts,
         }
-        for row in reversed(rows)
+        for row in rows
     ]

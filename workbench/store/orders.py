@@ -21,6 +21,7 @@ from workbench.store.lease import Lease
 from workbench.store.trading import TradingDatabase, wall
 
 _CHANGING = ("state", "filled", "level", "reason")
+_IDS_PER_QUERY = 500  # databases limit the variables of a statement
 _UNSETTLED = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
 
@@ -170,12 +171,21 @@ class SqlOrderRepository:
     def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
         return self._orders(t.orders.c.account == account, t.orders.c.created_at >= at)
 
-    def orders(self) -> Sequence[Order]:
-        return self._orders()
+    def orders(self, last: int | None = None) -> Sequence[Order]:
+        return self._orders(last=last)
 
-    def _orders(self, *conditions: ColumnElement[bool]) -> list[Order]:
+    def orders_led_to(self, signal_ids: Sequence[str]) -> Sequence[Order]:
+        """The orders some signals led to by themselves, children left out, oldest first."""
+        found: list[Order] = []
+        for start in range(0, len(signal_ids), _IDS_PER_QUERY):
+            some = t.orders.c.signal_id.in_(signal_ids[start : start + _IDS_PER_QUERY])
+            found += self._orders(some, t.orders.c.parent_id.is_(None))
+        return found
+
+    def _orders(self, *conditions: ColumnElement[bool], last: int | None = None) -> list[Order]:
+        query = select(t.orders).where(*conditions).order_by(t.orders.c.seq.desc()).limit(last)
         with self._database.reading() as connection:
-            return [_order(r) for r in connection.execute(select(t.orders).where(*conditions).order_by(t.orders.c.seq))]
+            return [_order(row) for row in reversed(connection.execute(query).all())]
 
     # ---- fills, days, the fence, the journal -------------------------------------------------------------------------
 
@@ -191,12 +201,12 @@ class SqlOrderRepository:
             )  # fmt: skip
             return True
 
-    def fills(self, account: str | None = None) -> Sequence[Fill]:
-        query = select(t.fills.c.fill).order_by(t.fills.c.seq)
+    def fills(self, account: str | None = None, last: int | None = None) -> Sequence[Fill]:
+        query = select(t.fills.c.fill).order_by(t.fills.c.seq.desc()).limit(last)
         if account is not None:
             query = query.where(t.fills.c.account == account)
         with self._database.reading() as connection:
-            return [from_json(Fill, doc) for doc in connection.scalars(query)]
+            return [from_json(Fill, doc) for doc in reversed(connection.scalars(query).all())]
 
     def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
         with self._database.transaction() as connection:
@@ -213,10 +223,13 @@ class SqlOrderRepository:
         with self._database.transaction() as connection:
             write(connection, kind, subject, at, **facts)
 
-    def journal_of(self, kind: str, subject: str | None = None) -> Sequence[dict[str, str]]:
-        """The journal's lines of one kind, or on one subject of it, oldest first."""
+    def journal_of(self, kind: str, subjects: Sequence[str]) -> Sequence[dict[str, str]]:
+        """The journal's lines of one kind on some subjects, oldest first for each."""
+        found: list[dict[str, str]] = []
         with self._database.reading() as connection:
-            return lines(connection, kind=kind, subject=subject)
+            for start in range(0, len(subjects), _IDS_PER_QUERY):
+                found += lines(connection, kind=kind, subjects=subjects[start : start + _IDS_PER_QUERY])
+        return found
 
     def journal(self) -> Sequence[Mapping[str, str]]:
         with self._database.reading() as connection:

@@ -146,17 +146,22 @@ class Engine:
             tried, again_at = self._tried.get(account, (None, 0.0))
             if account in self._sessions or (tried == standing and self._clock.elapsed() < again_at):
                 continue
-            if standing.stage in RUNNING or self._holds(account):
-                try:
-                    session = self._make(standing)
-                    session.start()
-                except LeaseLost:
-                    raise
-                except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
-                    self._put_off(account, standing, error, "blocked")
-                else:
-                    self._sessions[account] = standing, session
-                    self._tell(standing, session)
+            if standing.stage not in RUNNING and not self._holds(account):
+                self._tried[account] = (
+                    standing,
+                    float("inf"),
+                )  # nothing to close: looked at again when its stage changes
+                continue
+            try:
+                session = self._make(standing)
+                session.start()
+            except LeaseLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
+                self._put_off(account, standing, error, "blocked")
+            else:
+                self._sessions[account] = standing, session
+                self._tell(standing, session)
 
     @staticmethod
     def _tell(standing: Standing, session: LiveSession) -> None:
