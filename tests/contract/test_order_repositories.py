@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -238,22 +239,37 @@ class OneSlot:
         return Verdict("one_slot", "deny", "taken") if seen else Verdict("one_slot", "allow", size=D(1))
 
 
-def test_two_concurrent_entries_cannot_both_use_the_last_of_a_limit(case: Case) -> None:
+def raced(repository: OrderRepository) -> tuple[int, list[str]]:
+    """Four entries at once, each by an order manager of its own, for one free slot: how many were sent, and states."""
     broker, ledger = Broker(), Ledger()
     ledger.open_account("a", D(1000))
     instruments = {symbol: Instrument(symbol) for symbol in "XYZW"}
-    manager = OrderManager(
-        case.repository, broker, RiskChain([("one_slot", OneSlot())]), ledger, instruments, NOW,
-        hours=Hours(ZoneInfo("UTC")),
-    )  # fmt: skip
-    threads = [threading.Thread(target=manager.handle, args=(signal(s, symbol=s),)) for s in instruments]
+    managers = [
+        OrderManager(
+            repository, broker, RiskChain([("one_slot", OneSlot())]), ledger, instruments, NOW,
+            hours=Hours(ZoneInfo("UTC")),
+        )
+        for _ in instruments
+    ]  # fmt: skip
+    jobs = [(m, signal(s, symbol=s)) for m, s in zip(managers, instruments, strict=True)]
+    threads = [threading.Thread(target=m.handle, args=(wanted,)) for m, wanted in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(broker.sent) == 1
-    states = sorted(str(o.state) for o in case.repository.orders())
-    assert states == ["acked", "denied", "denied", "denied"]
+    return len(broker.sent), sorted(str(o.state) for o in repository.orders())
+
+
+def test_two_concurrent_entries_cannot_both_use_the_last_of_a_limit(case: Case) -> None:
+    assert raced(case.repository) == (1, ["acked", "denied", "denied", "denied"])
+
+
+def test_a_decision_outside_a_transaction_is_found_out() -> None:
+    class Unguarded(MemoryRepository):
+        def transaction(self) -> AbstractContextManager[None]:
+            return nullcontext()
+
+    assert raced(Unguarded())[0] > 1
 
 
 def test_a_signal_that_fails_halfway_leaves_nothing_on_sqlite(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def engine(options: argparse.Namespace, bench: Workbench) -> int:
 
         threading.Thread(target=watch, daemon=True).start()
     say("engine: ready")
+    lease.keep(stop)
     try:
         made.run(stop)
     finally:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 
-from workbench.errors import LeaseLost, Refused
+from workbench.errors import LeaseLost, Refused, WorkbenchError
 from workbench.model import new_id
 from workbench.store import trading_tables as t
 from workbench.store.trading import TradingDatabase, wall
@@ -47,12 +48,24 @@ class Lease:
         self.holder = holder
 
     def renew(self) -> None:
-        """Hold it for another while. Raises LeaseLost where another has it, or it ran out."""
+        """Hold it for another while, also where it ran out and nobody took it. Raises LeaseLost where another did."""
+        mine = (t.leases.c.name == self.name) & (t.leases.c.holder == self.holder)
         with self.database.transaction() as connection:
-            now = wall()
-            done = connection.execute(update(t.leases).where(self._mine(now)).values(until=self._until(now)))
+            done = connection.execute(update(t.leases).where(mine).values(until=self._until(wall())))
         if done.rowcount != 1:
-            raise LeaseLost(f"the lease {self.name} is no longer held by this process: it ran out, or was taken over")
+            raise LeaseLost(f"the lease {self.name} is no longer held by this process: it was taken over")
+
+    def keep(self, stop: threading.Event) -> None:
+        """Renew it in a thread until told to stop: a strategy that thinks for long must not lose it."""
+
+        def renew() -> None:
+            while not stop.wait(self.seconds / 4):
+                try:
+                    self.renew()
+                except WorkbenchError:  # whoever sends next finds out, and says so
+                    return
+
+        threading.Thread(target=renew, name=f"lease {self.name}", daemon=True).start()
 
     def release(self) -> None:
         """Give it back, where it is still held."""
