@@ -1,6 +1,6 @@
 """Runs seeds of the world, each killed again and again at chosen points, and tells what went wrong.
 
-`python -m tests.faults.kill_runner FIRST COUNT [--broken] [--every]` prints one JSON document.
+`python -m tests.faults.kill_runner FIRST COUNT [--broken] [--every N]` prints one JSON document.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--broken", action="store_true", help="with the manager that saves after sending")
-    parser.add_argument("--every", action="store_true", help="each point of each seed in turn, one kill a run")
+    parser.add_argument("--every", type=int, metavar="N", help="each N-th point of each seed in turn, one kill a run")
     options = parser.parse_args()
     manager = SavesAfterSending if options.broken else OrderManager
     found: dict[str, Any] = {
@@ -91,9 +91,9 @@ def main() -> int:
             expected, points = uninterrupted(fresh(base / f"{seed}-whole", base / "template.db"), seed)
             rng = random.Random(seed)
             plans = (
-                [[k] for k in range(1, points + 1)]
+                [[k] for k in range(1, points + 1, options.every)]
                 if options.every
-                else [[rng.randrange(1, points // 2) for _ in range(rng.randrange(2, 7))]]
+                else [[rng.randrange(1, points // 2) for _ in range(rng.randrange(1, 4))]]
             )
             for nth, plan in enumerate(plans):
                 folder = fresh(base / f"{seed}-{nth}", base / "template.db")
