@@ -77,6 +77,14 @@ def app(home: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@contextmanager
+def webhook_server(home: Path) -> Iterator[str]:
+    """The webhook server over a home: where it listens."""
+    with process("-m", "workbench_server", "--home", str(home), "--port", "0", "--until-stdin-closes") as served:
+        assert served.stdout is not None
+        yield served.stdout.readline().strip().removeprefix("server: ")
+
+
 def answers(url: str) -> int:
     """The status a URL is answered with."""
     try:

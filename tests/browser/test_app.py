@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 import re
 import socket
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from workbench_apps.__main__ import main
 
-from tests.browser.conftest import answers, bench_of, wait_until
-from workbench.ports import Receipt
-from workbench.signals import parse_alert
+from tests.browser.conftest import answers, bench_of, wait_until, webhook_server
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 def send_alert(home: Path, action: str, quantity: str) -> None:
-    """Put an alert for ema_cross into the inbox, through a hook of its own."""
-    with bench_of(home) as bench:
-        name = f"{action} {quantity}"
-        token = bench.trading.create_hook("ema_cross", name)["token"]
-        hook = bench.trading.inbox.hook(token)
-        assert hook is not None
+    """Post an alert for ema_cross to the webhook server over HTTP, through a hook of its own."""
+    name = f"{action} {quantity}"
+    with webhook_server(home) as address:
+        with bench_of(home) as bench:
+            url = bench.trading.create_hook("ema_cross", name, address)["url"]
         body = json.dumps({"ticker": "AAPL", "action": action, "quantity": quantity, "alert_id": name})
-        alert = parse_alert(body.encode())
-        bench.trading.inbox.keep([Receipt(hook, alert.key, alert.meaning, body, alert.to_dict())])
+        with urllib.request.urlopen(urllib.request.Request(url, body.encode())) as answer:
+            assert answer.status == 202
 
 
 def no_sideways_scroll(page: Any) -> bool:
