@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from workbench.bootstrap.desk import Workbench
 from workbench.data import Calendar, PriceHistory
+from workbench.errors import BadInput
 from workbench.ports import SessionRow, Standing
 from workbench.research import RunSpec
 from workbench.risk import TRADING
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _FILES = ("csv", "parquet")
 _DAY = 86_400 * 10**9
 INTENT_LIFE = timedelta(days=4)
-"""How long, by the session's clock, a decision may wait to be sent: over a long weekend, since daily bars jump."""
+"""How long, by a replay's own clock, a decision may wait to be sent: over a long weekend, since daily bars jump."""
 
 
 class EngineRoom:
@@ -63,7 +64,10 @@ class EngineRoom:
         begun = book.begin(standing.strategy, standing.account, self._feed_doc(standing))
         histories = self._bench.histories(spec)
         book.set_symbols(standing.account, [history.symbol for history in histories])
+        _check_alike(histories)
         feed = self._feed(spec, begun, histories)
+        # on the wall clock a decision goes stale while nobody is there; a replay's clock stands still meanwhile
+        life = timedelta(seconds=settings.alert_age) if begun.feed["kind"] == "poll" else INTENT_LIFE
         past = feed.open(begun.cursor, max(settings.live_history, strategy.warmup or 0))
         if begun.cursor is None:  # where it began is kept: a crash in the first bar must not move it
             begins = max(p.last.start for p in past.values() if p.last is not None)
@@ -78,7 +82,7 @@ class EngineRoom:
             ledger.mark(symbol, price)
         manager = OrderManager(
             self.repository, broker, self._bench.risk_chain(self._rules()), ledger, instruments, feed.now(),
-            hours=_hours(histories[0]), intent_life=INTENT_LIFE,
+            hours=_hours(histories[0]), intent_life=life,
         )  # fmt: skip
         session = LiveSession(
             standing.strategy, standing.account, strategy, terms, feed, past,
@@ -136,6 +140,17 @@ class _Absent(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         return Signals(entries=bars.close < 0)
+
+
+def _check_alike(histories: list[PriceHistory]) -> None:
+    """Refuse symbols that one account cannot add up, or one clock not keep."""
+    for what, found in (
+        ("currency", {history.instrument.currency for history in histories}),
+        ("calendar", {history.calendar for history in histories}),
+    ):
+        if len(found) > 1:
+            listed = ", ".join(sorted(found))
+            raise BadInput(what, listed, "differ among the symbols", "promote them as strategies of their own")
 
 
 def _hours(history: PriceHistory) -> Hours:

@@ -93,6 +93,16 @@ def list_hooks(options: argparse.Namespace, bench: Workbench) -> int:
     return 0
 
 
+def revoke_hook(options: argparse.Namespace, bench: Workbench) -> int:
+    """Close a hook: its address answers 404 from now on."""
+    bench.trading.inbox.revoke(options.name)
+    if options.json:
+        print_json({"name": options.name, "revoked": True})
+    else:
+        say(f"hook {options.name} is closed; its address answers 404 from now on")
+    return 0
+
+
 def signals(options: argparse.Namespace, bench: Workbench) -> int:
     """Everything that wanted to trade, and what came of it."""
     keys = ("received_at", "source", "alert_key", "status", "reason")

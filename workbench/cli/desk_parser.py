@@ -23,6 +23,9 @@ def desk_commands(
     made.add_argument("--name", required=True, metavar="N", help="a name for it")
     made.add_argument("--port", default="8321", metavar="N", help="the server's port, for the address (default 8321)")
 
+    closed = command(kinds, "revoke", "close a hook for good, as when its address leaked", "desk:revoke_hook")
+    closed.add_argument("--name", required=True, metavar="N", help="the hook's name")
+
     lists = (
         ("signals", "everything that wanted to trade, and what came of it"),
         ("orders", "orders, each with its history"),

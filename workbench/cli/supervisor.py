@@ -19,6 +19,8 @@ from workbench.errors import BadInput, Refused, WorkbenchError
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
+LONG_ENOUGH = 120.0
+"""Seconds after which a process that runs counts as sound again."""
 LONGEST_PAUSE = 30.0
 """Seconds between two starts of a process that keeps ending."""
 
@@ -33,6 +35,7 @@ class _Child:
     ready: threading.Event = field(default_factory=threading.Event)
     address: str = ""
     starts: int = 0
+    started: float = 0.0
     again_at: float = 0.0
 
 
@@ -90,6 +93,8 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is None or child.process.poll() is None:
+                if child.process is not None and now - child.started > LONG_ENOUGH:
+                    child.starts = 1
                 continue
             if child.again_at == 0.0:
                 pause = min(LONGEST_PAUSE, 0.5 * 2 ** min(child.starts, 10))
@@ -117,6 +122,7 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         child.ready.clear()
         child.starts += 1
+        child.started = time.monotonic()
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         child.process = subprocess.Popen(
             child.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True

@@ -24,7 +24,7 @@ from workbench.promotion.stages import LADDER, check_demotion, check_promotion
 
 KINDS = ("backtest", "walkforward", "proof", "replay")
 """Kinds of runs that can be evidence."""
-_SAME = ("fees", "slippage", "per_share", "min_fee", "size", "stop", "target", "trail", "shared_cash")
+_SAME = ("fees", "slippage", "per_share", "min_fee", "cash", "size", "stop", "target", "trail", "shared_cash")
 """Options in which evidence must agree with the version: another cost is another strategy."""
 LONGEST_REASON = 1_000
 
@@ -216,12 +216,28 @@ def _difference(version: Version, run: RunRecord) -> str:
         return "the code differs"
     if run.data_fingerprint != version.data_fingerprint:
         return "the prices differ"
-    if run.kind != "walkforward" and dict(run.params) != dict(version.params):
+    if run.kind == "walkforward":
+        if outside := _not_searched(version, run):
+            return outside
+    elif dict(run.params) != dict(version.params):
         return f"the parameters differ: {dict(run.params)}, not {dict(version.params)}"
     options = run.spec.get("options", {})
     for name in _SAME:
         if options.get(name) != version.options.get(name):
             return f"{name} differs: {options.get(name)}, not {version.options.get(name)}"
+    return ""
+
+
+def _not_searched(version: Version, run: RunRecord) -> str:
+    """Which parameter of a version a walk-forward did not cover: outside its axis, or fixed at something else."""
+    grid = run.spec.get("grid") or {}
+    for name, value in version.params.items():
+        axis = list(grid.get(name, ()))
+        if axis and all(isinstance(v, int | float) and not isinstance(v, bool) for v in [*axis, value]):
+            if not min(axis) <= value <= max(axis):
+                return f"it searched {name} from {min(axis)} to {max(axis)}, not {value}"
+        elif value not in (axis or [run.params.get(name)]):
+            return f"it had {name} at {', '.join(map(str, axis)) or run.params.get(name)}, not {value}"
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, UnknownName
 from workbench.model import new_id
 from workbench.ports import Hook, Kept, Receipt, Waiting
 from workbench.store import trading_tables as t
@@ -51,6 +51,15 @@ class Inbox:
             row = connection.execute(query).one_or_none()
         return None if row is None else Hook(row.hook_id, row.name, row.strategy, row.created_at)
 
+    def revoke(self, name: str) -> None:
+        """Close a door for good: its token is unknown from now on. Raises UnknownName."""
+        with self._database.transaction() as connection:
+            mine = (t.hooks.c.name == name) & t.hooks.c.revoked_at.is_(None)
+            if connection.execute(update(t.hooks).where(mine).values(revoked_at=wall())).rowcount != 1:
+                open_now = connection.scalars(select(t.hooks.c.name).where(t.hooks.c.revoked_at.is_(None))).all()
+                raise UnknownName("hook", name, open_now)
+            write(connection, "hook_revoked", name, wall())
+
     def hooks(self) -> Sequence[Hook]:
         """Every hook, by name."""
         with self._database.reading() as connection:
@@ -81,12 +90,13 @@ class Inbox:
     def settle(self, signal_id: str, status: str, reason: str) -> None:
         """Say why an alert is not acted on: refused, or ignored where there is nothing to do."""
         with self._database.transaction() as connection:
-            connection.execute(
+            done = connection.execute(
                 update(t.signals)
                 .where(t.signals.c.signal_id == signal_id, t.signals.c.status == "received")
                 .values(status=status, reason=reason, settled_at=wall())
             )
-            write(connection, status, signal_id, wall(), reason=reason)
+            if done.rowcount:
+                write(connection, status, signal_id, wall(), reason=reason)
 
     def rows(self, last: int | None = None) -> Sequence[Row[Any]]:
         """Signals as they are kept, oldest first, at most the `last` ones."""
@@ -103,12 +113,12 @@ def _keep(connection: Connection, receipt: Receipt, epoch: int) -> Kept:
     source, now = f"webhook:{receipt.hook.name}", wall()
     table = t.signals
     if receipt.key is None:
-        query = (
-            select(table)
-            .where(table.c.source == source, table.c.meaning == receipt.meaning)
-            .where(table.c.received_at > now - REPEAT_WINDOW)
-        )
-        found = connection.execute(query.order_by(table.c.seq.desc()).limit(1)).one_or_none()
+        # a repeat only of the newest alert on the ticker: buy, exit, buy within the window are three
+        query = select(table).where(table.c.source == source, table.c.received_at > now - REPEAT_WINDOW)
+        recent = connection.execute(query.order_by(table.c.seq.desc())).all()
+        ticker = receipt.alert.get("ticker")
+        newest = next((row for row in recent if (row.alert or {}).get("ticker") == ticker), None)
+        found = newest if newest is not None and newest.meaning == receipt.meaning else None
     else:
         found = connection.execute(
             select(table).where(table.c.source == source, table.c.key == receipt.key)

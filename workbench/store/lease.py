@@ -62,8 +62,10 @@ class Lease:
             while not stop.wait(self.seconds / 4):
                 try:
                     self.renew()
-                except WorkbenchError:  # whoever sends next finds out, and says so
+                except LeaseLost:  # whoever sends next finds out, and says so
                     return
+                except WorkbenchError:  # a busy file: again in a while
+                    continue
 
         threading.Thread(target=renew, name=f"lease {self.name}", daemon=True).start()
 

@@ -283,5 +283,6 @@ def _fate_unknown(table: Any, order: Order) -> tuple[ColumnElement[bool], ...]:
     return (
         table.c.account == order.account,
         table.c.symbol == order.symbol,
+        not_(table.c.final),
         table.c.state.in_([state.value for state in _UNSETTLED]),
     )

@@ -73,7 +73,7 @@ signals = Table(
     Column("signal", JSON(none_as_null=True)),
     UniqueConstraint("source", "key"),
     Index(None, "status", "seq"),
-    Index(None, "source", "meaning", "seq"),
+    Index(None, "source", "received_at"),
 )
 
 orders = Table(
@@ -100,6 +100,7 @@ orders = Table(
     Column("reason", Text, nullable=False),
     Column("final", Boolean, nullable=False),
     Index(None, "account", "symbol", "final"),
+    Index(None, "account", "final"),
     Index(None, "account", "created_at"),
     Index(None, "signal_id"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from threading import Event
 from typing import Protocol
 
@@ -16,6 +17,8 @@ IDLE = 0.01
 """Seconds between two looks where nothing was due."""
 RETRY_SECONDS = 30.0
 """How long a session that cannot run is left alone."""
+PATIENCE = timedelta(seconds=60)
+"""How long an alert waits for a session that is to begin again."""
 FLATTEN_EVERY = 0.1
 """Seconds between two steps of a panic."""
 RUNNING = (Stage.PAPER, Stage.LIVE, Stage.PAUSED)
@@ -98,6 +101,7 @@ class Engine:
         elif now >= self._retry_at:
             self._retry_at = now + RETRY_SECONDS
             self._follow_stages()
+            worked = self._take_alerts()
         for account, (standing, session) in list(self._sessions.items()):
             try:
                 worked = session.step() or worked
@@ -120,8 +124,16 @@ class Engine:
         """Behind the fence: one step towards nothing in every account."""
         if self._fence.is_flat():
             return
-        # every session, each time: all() over a generator would stop at the first that is not flat yet
-        flat = [session.flatten(self._halted.epoch) for session in self.sessions]
+        flat = []
+        for account, (standing, session) in list(self._sessions.items()):  # each one, whatever becomes of the others
+            try:
+                flat.append(session.flatten(self._halted.epoch))
+            except LeaseLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - one account that cannot be asked must not keep the others open
+                flat.append(False)
+                del self._sessions[account]
+                self._put_off(account, standing, error, "failed")
         unmade = [s.account for s in self._stages.all() if s.account and s.account not in self._sessions]
         if all(flat) and not any(self._holds(account) for account in unmade):
             self._fence.set_flat(self._halted.epoch)
@@ -173,17 +185,23 @@ class Engine:
     def _take_alerts(self) -> bool:
         """Act on the alerts that wait, oldest first."""
         waiting = self._alerts.waiting()
-        running = {session.name: session for session in self.sessions if not session.is_leaving}
+        put_off = {tried.strategy for tried, at in self._tried.values() if tried is not None and at != float("inf")}
+        taken = 0
         for alert in waiting:
+            running = {session.name: session for session in self.sessions if not session.is_leaving}
+            outcome: tuple[str, str] | None
             if alert.strategy in running:
                 outcome = self._act(running[alert.strategy], alert)
+            elif alert.strategy in put_off and self._clock.now() - alert.received_at < PATIENCE:
+                continue  # its session begins again soon
             else:
                 outcome = "refused", f"strategy {alert.strategy} has no running session"
+            taken += 1
             if outcome is not None:
                 self._alerts.settle(alert.signal_id, *outcome)
-        if waiting:
+        if taken:
             self._seen = None  # there may be more than were taken at once
-        return bool(waiting)
+        return bool(taken)
 
     def _act(self, session: LiveSession, alert: Waiting) -> tuple[str, str] | None:
         """One alert; where acting on it fails it is refused by name, and its session begins again from the file."""
@@ -192,6 +210,6 @@ class Engine:
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - as for a bar
-            standing, _ = self._sessions.pop(session.account)
+            standing, _ = self._sessions.pop(session.account)  # looked up for each alert: it is there
             self._put_off(session.account, standing, error, "failed")
             return "refused", f"{type(error).__name__}: {error}"

@@ -78,6 +78,8 @@ class LiveSession:
     def let_in(self, blocked: str) -> None:
         """Take entries, or for a reason none; a drift and a failed strategy stay reasons of their own."""
         self.manager.blocked = self._drift or blocked or self._failed
+        if self.manager.blocked:
+            self._take_entries_back()
         if not self._failed:
             self._book.set_state(self.account, "blocked" if self.manager.blocked else "running", self.manager.blocked)
 
@@ -134,10 +136,10 @@ class LiveSession:
             symbol = symbol_of(alert.ticker, self._past)
         except BadInput as error:
             return "refused", str(error)
-        held = self.manager.ledger.position(self.account, self.name, symbol).direction
-        if held is None:  # an entry under way counts: an exit takes it back
-            working = self.manager.repository.open_orders(self.account, symbol)
-            held = next((order.opens for order in working if order.opens is not None), None)
+        # an entry under way counts before the position: it is where the strategy will stand, and an exit takes it back
+        working = self.manager.repository.open_orders(self.account, symbol)
+        entering = [order.opens for order in working if order.opens is not None]
+        held = entering[-1] if entering else self.manager.ledger.position(self.account, self.name, symbol).direction
         asked = wish(alert, held)
         last = self._past[symbol].last
         if last is None:
@@ -180,6 +182,12 @@ class LiveSession:
         self.manager.repository.note("strategy_failed", self.name, self.manager.now, reason=reason)
         self._book.set_state(self.account, "failed", reason)
 
+    def _take_entries_back(self) -> None:
+        """Cancel what would open a position."""
+        for order in self.manager.repository.open_orders(self.account):
+            if not order.reduce_only:
+                self.manager.cancel(order.order_id)
+
     def leave(self, reason: str) -> None:
         """Take no more risk, and close what is held: the strategy left the stages that trade."""
         if not self._leaving:
@@ -203,9 +211,7 @@ class LiveSession:
         if self._closed_at == self.manager.now:
             return
         self._closed_at = self.manager.now
-        for order in self.manager.repository.open_orders(self.account):
-            if not order.reduce_only:
-                self.manager.cancel(order.order_id)
+        self._take_entries_back()
         for position in self.manager.ledger.positions(self.account):
             last = self._past[position.symbol].last
             if position.direction is None or last is None:

@@ -148,13 +148,14 @@ class OrderManager:
             if order.state in _NO_RISK:
                 return [], [], f"order {order.order_id} is {order.state}: no new risk until it is settled"
         working = self._working(signal)
-        if any(not order.reduce_only for order in working):
+        if any(order.opens is signal.direction for order in working):
             return [], [], "an entry is working already"
+        withdrawn = [order.order_id for order in working if order.opens is not None]  # of the other direction
         held = self._held(signal, working)
         if held is signal.direction:  # row 17
-            return [], [], f"already {held}"
+            return [], withdrawn, f"already {held}"
         made = [self._intents.close(signal, self.now)] if held is not None else []
-        return [*made, self._intents.open(signal, self.now)], [], ""
+        return [*made, self._intents.open(signal, self.now)], withdrawn, ""
 
     def _working(self, signal: Signal) -> list[Order]:
         """The strategy's own orders in the symbol that are not at their end."""
@@ -163,7 +164,8 @@ class OrderManager:
 
     def _held(self, signal: Signal, working: list[Order]) -> Direction | None:
         """The direction held once the closing orders under way have filled."""
-        if any(order.reduce_only and order.type is OrderType.MARKET for order in working):
+        closing = [order for order in working if order.reduce_only and order.type is OrderType.MARKET]
+        if any(order.state is not OrderState.QUARANTINED for order in closing):  # that one waits for a person
             return None
         return self.ledger.position(signal.account, signal.strategy, signal.symbol).direction
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.model import Action, OrderState, Signal
+from workbench.model import Action, OrderState, OrderType, Signal
 from workbench.trading.order_manager import OrderManager
 
+_FATE_UNKNOWN = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 QUIET = 2
 """How often in a row the broker must show neither orders nor positions."""
 
@@ -34,7 +35,7 @@ class Flattening:
         """Cancel, list and flatten once; the same as `done`. A broker that cannot be asked never means flat."""
         repository, broker, ledger = self.manager.repository, self.manager.broker, self.manager.ledger
         for order in repository.open_orders(self.account):
-            if not order.flattens:
+            if not order.flattens and order.state not in _FATE_UNKNOWN:
                 self.manager.cancel(order.order_id)
         positions = [p for p in broker.positions() if p.account == self.account and p.size != 0]
         # what contradicts itself waits for a person, and is nothing the broker shows
@@ -49,9 +50,12 @@ class Flattening:
     def _close(self) -> None:
         repository = self.manager.repository
         for position in self.manager.ledger.positions(self.account):
-            if position.direction is None or any(
-                order.flattens for order in repository.open_orders(self.account, position.symbol)
-            ):
+            closing = [
+                order
+                for order in repository.open_orders(self.account, position.symbol)
+                if order.reduce_only and order.type is OrderType.MARKET and order.state is not OrderState.QUARANTINED
+            ]
+            if position.direction is None or closing:  # under way, or of a fate nobody knows yet: never sold twice
                 continue
             self.attempt += 1
             self.manager.handle(

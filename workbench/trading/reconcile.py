@@ -28,7 +28,7 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
 
     Orders that were being sent become UNKNOWN; those the broker has are settled by what it says; those it proves
     never to have had go out again, under the same client order id, where the broker knows those ids. Fills count
-    whatever state their order is in. What cannot be explained is returned as drift and changes nothing.
+    whatever state their order is in. What cannot be explained is returned as drift: then only reductions are sent.
     A query that fails raises: it never means that there is nothing.
     """
     repository, broker = manager.repository, manager.broker
@@ -60,14 +60,17 @@ def reconcile(manager: OrderManager, account: str) -> Reconciled:
     for order_id in to_cancel:  # asked for before, and the broker may never have heard it
         if repository.order(order_id).state not in FINAL:
             manager.cancel(order_id)
-    waiting = [o for o in repository.open_orders(account) if o.state is OrderState.READY]
-    for order in sorted(waiting, key=lambda o: not o.reduce_only):
-        manager.send(order)
     missing = [o for o in theirs if o not in ours]
     drift += [f"order {order_id} is at the broker and not ours" for order_id in missing]
     drift += _books(manager, account)
     for words in drift:
         repository.note("drift", account, manager.now, reason=words)
+    waiting = [o for o in repository.open_orders(account) if o.state is OrderState.READY]
+    for order in sorted(waiting, key=lambda o: not o.reduce_only):
+        if drift and not order.reduce_only:
+            _move(manager, replace(order, reason=f"drift: {drift[0]}"), OrderEvent.CANCEL)
+        else:
+            manager.send(order)
     return Reconciled(fills, settled, len(waiting), tuple(drift))
 
 

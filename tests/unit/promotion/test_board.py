@@ -226,15 +226,28 @@ def test_runs_beside_the_named_one_count_only_where_they_are_of_its_version(desk
     desk.runs.kept = [run for run in desk.runs.kept if run.kind == "backtest"]
     desk.runs.put("walkforward", **change)
     event = desk.promote(run_id, W)
-    if "params" in change:  # a walk-forward searches its parameters
-        assert event.accepted
-    else:
-        assert "walk-forward gate: refused without a reason" in refused(event)
+    assert "walk-forward gate: refused without a reason" in refused(event)
 
 
-def test_what_no_evidence_hangs_on_may_differ(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("grid", "covers"),
+    [({"n": [0, 2, 4]}, True), ({"n": [1]}, True), ({"n": [2, 4]}, False), ({"n": [-3, 0]}, False), ({}, False)],
+)
+def test_a_walk_forward_counts_where_its_search_covers_the_versions_parameters(
+    desk: Desk, grid: dict[str, list[int]], covers: bool
+) -> None:
+    run_id = desk.climb(B)
+    desk.runs.kept = [run for run in desk.runs.kept if run.kind == "backtest"]
+    options = dict(desk.runs.kept[-1].spec["options"])
+    spec = {"strategy": "library:s", "data": "sample:X", "options": options, "grid": grid}
+    desk.runs.put("walkforward", params={"n": 2}, spec=spec)
+    assert desk.promote(run_id, W).accepted is covers
+
+
+def test_other_cash_is_other_evidence_and_another_span_of_the_same_prices_is_not(desk: Desk) -> None:
     desk.climb(B)
-    assert desk.promote(desk.runs.put(options={"cash": "1"}), W).accepted
+    assert "cash differs" in refused(desk.promote(desk.runs.put(options={"cash": "1"}), W))
+    assert desk.promote(desk.runs.put(options={"end": "some day"}), W).accepted
 
 
 def test_a_strategy_typed_in_a_notebook_is_refused_with_the_remedy(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, func, inspect, select, text, update
 
 from tests.unit.store.test_migrations import schema
-from workbench.errors import BadInput, LeaseLost, Refused
+from workbench.errors import BadInput, LeaseLost, Refused, UnknownName
 from workbench.model import Stage
 from workbench.ports import Fence, Figure, GateAnswer, Hook, Receipt, StageEvent, Standing, Version
 from workbench.store import (
@@ -526,3 +526,19 @@ def test_migrations_give_the_trading_schema_and_can_be_taken_back(tmp_path: Path
         command.upgrade(migrations.configuration(connection, TRADING), TRADING.head)
         assert clauses(connection) == expected
     engine.dispose()
+
+
+def test_without_a_key_only_a_copy_of_the_tickers_newest_alert_is_a_repeat(inbox: Inbox) -> None:
+    hook = inbox.create_hook("h", "s", "token")
+    asked = [("X", "buy"), ("X", "exit"), ("X", "buy"), ("Y", "buy"), ("X", "buy"), ("X", "exit")]
+    kept = [inbox.keep([receipt(hook, None, f"{t} {a}", ticker=t, action=a)])[0] for t, a in asked]
+    assert [k.is_repeat for k in kept] == [False, False, False, False, True, False]
+    assert kept[4].signal_id == kept[2].signal_id
+
+
+def test_a_revoked_hook_is_as_unknown_as_one_nobody_made(inbox: Inbox) -> None:
+    inbox.create_hook("h", "s", "token")
+    inbox.revoke("h")
+    assert inbox.hook("token") is None
+    with pytest.raises(UnknownName, match="h"):
+        inbox.revoke("h")

@@ -407,3 +407,20 @@ def test_time_of_the_session_is_that_of_its_bars(house: House) -> None:
     house.bar(2)
     assert house.rooms["s"].manager.now == START + timedelta(days=FIRST + 2)
     assert isinstance(house.rooms["s"].histories[0], PriceHistory)
+
+
+def test_a_session_that_fails_in_a_panic_keeps_no_other_from_being_flattened(house: House) -> None:
+    house.stand(Stage.PAPER, "a", "b")
+    house.look()
+    for name in "ab":
+        house.alert(name, action="buy")
+    house.bar()
+
+    def fails(*_: object) -> bool:
+        raise ConnectionError("no answer")
+
+    house.rooms["a"].session.flatten = fails  # type: ignore[method-assign]
+    house.fence.halt("fire", "me")
+    house.look()
+    assert [o.account for o in house.repository.orders() if o.flattens] == ["paper:b"]
+    assert not house.fence.is_flat()

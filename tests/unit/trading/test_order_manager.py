@@ -288,3 +288,27 @@ def test_an_entry_in_a_symbol_nobody_knows_is_refused_by_name(desk: Desk) -> Non
     with pytest.raises(WorkbenchError, match=r"NOPE"):
         desk.enter(symbol="NOPE")
     assert desk.broker.sent == []
+
+
+def test_an_entry_the_other_way_takes_back_one_that_still_works(desk: Desk) -> None:
+    [long] = desk.enter()
+    [short] = desk.enter(Direction.SHORT)
+    assert desk.now(long).state is OrderState.CANCELLED
+    assert (short.state, short.side) == (OrderState.ACKED, Side.SELL)
+
+
+def test_an_exit_of_the_side_a_reversal_enters_leaves_the_account_flat(desk: Desk) -> None:
+    desk.hold()
+    close, short = desk.enter(Direction.SHORT)
+    assert desk.exit(Direction.SHORT) == []
+    assert desk.now(short).state is OrderState.CANCELLED
+    desk.fill(close)
+    assert desk.held() == 0
+
+
+def test_a_close_that_contradicts_itself_keeps_no_other_from_closing(desk: Desk) -> None:
+    desk.hold()
+    [close] = desk.exit()
+    desk.repository.change_order(replace(desk.now(close), state=OrderState.QUARANTINED), "contradict", NOW)
+    [again] = desk.exit()
+    assert (again.state, again.side) == (OrderState.ACKED, Side.SELL)

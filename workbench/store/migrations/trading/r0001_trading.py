@@ -127,6 +127,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", name=op.f("uq_orders_order_id")),
     )
     op.create_index(op.f("ix_orders_account_created_at"), "orders", ["account", "created_at"], unique=False)
+    op.create_index(op.f("ix_orders_account_final"), "orders", ["account", "final"], unique=False)
     op.create_index(op.f("ix_orders_account_symbol_final"), "orders", ["account", "symbol", "final"], unique=False)
     op.create_index(op.f("ix_orders_signal_id"), "orders", ["signal_id"], unique=False)
     op.create_table(
@@ -162,7 +163,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("signal_id", name=op.f("uq_signals_signal_id")),
         sa.UniqueConstraint("source", "key", name=op.f("uq_signals_source_key")),
     )
-    op.create_index(op.f("ix_signals_source_meaning_seq"), "signals", ["source", "meaning", "seq"], unique=False)
+    op.create_index(op.f("ix_signals_source_received_at"), "signals", ["source", "received_at"], unique=False)
     op.create_index(op.f("ix_signals_status_seq"), "signals", ["status", "seq"], unique=False)
     op.create_table(
         "stage_events",
