@@ -23,7 +23,7 @@ from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderReposi
 from workbench.trading import AlertLimits, Engine, Hours, Ledger, LiveSession, OrderManager, ReplayFeed
 from workbench.trading.transitions import OrderEvent
 
-BARS, PAST = 26, 6
+BARS, PAST = 21, 6
 TOKEN = "t" * 43
 
 
