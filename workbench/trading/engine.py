@@ -159,10 +159,8 @@ class Engine:
             if account in self._sessions or (tried == standing and self._clock.elapsed() < again_at):
                 continue
             if standing.stage not in RUNNING and not self._holds(account):
-                self._tried[account] = (
-                    standing,
-                    float("inf"),
-                )  # nothing to close: looked at again when its stage changes
+                # nothing to close: looked at again when its stage changes
+                self._tried[account] = standing, float("inf")
                 continue
             try:
                 session = self._make(standing)
@@ -172,6 +170,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
                 self._put_off(account, standing, error, "blocked")
             else:
+                self._tried.pop(account, None)
                 self._sessions[account] = standing, session
                 self._tell(standing, session)
 
