@@ -6,6 +6,7 @@ WorkbenchError                 exit 3: something inside went wrong
 │   ├── DataFault              prices that failed the checks on the way in
 │   └── StrategyFault          a strategy that cannot be loaded or answered wrongly
 ├── Refused                    exit 1: the answer is "no"
+├── NotSent                    nothing left this machine: it may be sent again
 ├── PluginFault                a plugin that broke a rule of the door
 ├── LeaseLost                  another engine trades this home now
 └── IllegalTransition          an order event that its state does not allow
@@ -69,6 +70,10 @@ class Refused(WorkbenchError):
     """The answer is "no": a proof failed, a gate refused."""
 
     exit_code = 1
+
+
+class NotSent(WorkbenchError):
+    """An order of which not one byte left this machine, so that it may be sent again."""
 
 
 class PluginFault(WorkbenchError):

@@ -8,32 +8,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import workbench.store.trading as trading
+from tests.doubles import ToldBroker
 from tests.support import research_chain, stand
 from workbench.model import Action, Direction, Instrument, Order, Signal, Stage
-from workbench.ports import BrokerCapabilities
 from workbench.store import Lease, SqlOrderRepository, TradingDatabase
 from workbench.trading import Ledger, OrderManager
 
 ORDERS = 5
 
 
-class WireBroker:
+class WireBroker(ToldBroker):
     """Sends a line over a socket for each order, so that the trace shows when."""
 
-    capabilities = BrokerCapabilities()
-
     def __init__(self) -> None:
+        super().__init__()
         self.ours, self.theirs = socket.socketpair()
-
-    def connect(self, listener: Any) -> None:
-        self.listener = listener
 
     def submit(self, order: Order) -> None:
         self.ours.sendall(f"ORDER {order.client_order_id}\n".encode())
-        self.listener.on_acknowledged(order.order_id)
+        super().submit(order)
 
 
 def send(home: Path) -> None:
@@ -46,7 +41,7 @@ def send(home: Path) -> None:
     ledger.open_account("a", Decimal(1_000_000))
     instruments = {f"X{i}": Instrument(f"X{i}", lot=Decimal(1)) for i in range(ORDERS)}
     manager = OrderManager(
-        SqlOrderRepository(database, lease), WireBroker(), research_chain(), ledger, instruments, now  # type: ignore[arg-type]
+        SqlOrderRepository(database, lease), WireBroker(), research_chain(), ledger, instruments, now
     )  # fmt: skip
     for symbol in instruments:
         signal = Signal(

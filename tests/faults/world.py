@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +18,19 @@ from workbench_plugins.paper_broker import PaperBroker
 
 from tests.support import DAY, make_history, make_terms, research_chain, scripted, stand
 from workbench.model import Order, OrderState, Stage
-from workbench.ports import BrokerCapabilities, Receipt, Standing
+from workbench.ports import BrokerOrder, Receipt, Standing
 from workbench.signals import parse_alert
-from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
+from workbench.store import (
+    FenceBook,
+    Inbox,
+    Lease,
+    SessionBook,
+    SqlDriftBook,
+    SqlOrderRepository,
+    SqlRequestBook,
+    SqlStageBook,
+    TradingDatabase,
+)
 from workbench.trading import AlertLimits, Engine, Hours, Ledger, LiveSession, OrderManager, ReplayFeed
 from workbench.trading.transitions import OrderEvent
 
@@ -44,7 +55,7 @@ class CountingBroker(PaperBroker):
 
     def __init__(self, killer: Killer, **more: Any) -> None:
         super().__init__(**more)
-        self.capabilities = BrokerCapabilities(resend="searchable", protection=True, shorts=True)
+        self.capabilities = replace(self.capabilities, resend="searchable")
         self._killer = killer
         commit = self._book.commit
 
@@ -79,8 +90,8 @@ class SavesAfterSending(OrderManager):
             broker.submit(order)
         finally:
             broker._listener = listener  # type: ignore[attr-defined]
-        self._step(order, OrderEvent.AUTHORISE)
-        self._step(self.repository.order(order.order_id), OrderEvent.ACKNOWLEDGE)
+        self.step(order, OrderEvent.AUTHORISE)
+        self.step(self.repository.order(order.order_id), OrderEvent.ACKNOWLEDGE)
         return self.repository.order(order.order_id)
 
 
@@ -88,7 +99,7 @@ class _Later:
     def __init__(self, said: list[Callable[[], None]]) -> None:
         self.said = said
 
-    def on_acknowledged(self, order_id: str) -> None:
+    def on_order(self, report: BrokerOrder) -> None:
         self.said.append(lambda: None)
 
 
@@ -156,7 +167,7 @@ class World:
         cash = self.sessions.open_account("a", "paper", "USD", terms.cash)
         self.broker = CountingBroker(self.killer, costs=terms.costs, book=folder / "paper.db")
         self.broker.open_account("a", cash, [self.history.instrument])
-        self.ledger = Ledger.rebuilt({"a": cash}, self.repository.fills("a"))
+        self.ledger = Ledger.rebuilt({"a": cash}, self.repository.books("a"))
 
         def make(standing: Standing) -> LiveSession:
             made = manager(
@@ -164,14 +175,15 @@ class World:
                 self.feed.now(), hours=Hours(ZoneInfo("UTC")), intent_life=timedelta(days=9),
             )  # fmt: skip
             self.session = LiveSession(
-                "s", "a", strategy, terms, self.feed, past, {"X": "f"}, self.broker, made, self.sessions, history=500,
+                "s", "a", strategy, terms, self.feed, past, {"X": "f"}, self.broker, made, self.sessions,
+                SqlDriftBook(self.database), history=500,
                 limits=AlertLimits(timedelta(hours=9)), wall=lambda: datetime.now(UTC),
             )  # fmt: skip
             return self.session
 
         self.engine = Engine(
-            SqlStageBook(self.database), self.inbox, FenceBook(self.database), self.sessions, lease, make,
-            lambda account: False, object, _Clock(),
+            SqlStageBook(self.database), self.inbox, SqlRequestBook(self.database), FenceBook(self.database), self.sessions,
+            lease, make, lambda account: False, object, _Clock(),
         )  # fmt: skip
 
     def run(self) -> None:

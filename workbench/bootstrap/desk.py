@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -265,39 +264,29 @@ class Workbench:
     def replay(
         self,
         strategy: str | type[Strategy] | Strategy,
-        data: str,
+        data: str | None = None,
         params: Mapping[str, Any] | None = None,
         *,
         last_days: int | None = None,
+        precomputed: bool = False,
         record: bool = True,
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> Replay:
-        """Trade the past on paper bar by bar; with `last_days` only the end is traded and the rest is known past."""
-        from workbench.research import data_dict
-        from workbench.trading import replay
+        """Trade the past on paper; with `last_days` only the end is traded and the rest is known past.
+
+        Without data, `strategy` is the id of a recorded run, which is replayed on its own data, parameters and options.
+        Bar by bar, or `precomputed` for a strategy with a proof that it does not look ahead: answered once, and only
+        bars in which something can happen go through the order path.
+        """
+        from workbench.bootstrap.replaying import job_of, record_replay, run_replay
 
         began = time.perf_counter()
+        if data is None:
+            strategy, data, params, last_days, options = job_of(self.registry, strategy, params, last_days, options)
         chosen, spec = self.spec(strategy, data, params, **options)
-        histories, terms = self.histories(spec), spec.terms()
-        terms.check_for(chosen.strategy)
-        trade_from = 0
-        if last_days is not None:
-            trade_from = max(int(h.times[-1]) for h in histories) - last_days * 86_400 * 10**9
-        run = replay(
-            chosen.name, chosen.strategy, histories, terms, self.paper_broker(terms), self.risk_chain(),
-            live_history=self.settings.live_history, trade_from=trade_from, progress=progress,
-        )  # fmt: skip
-        run = replace(run, data=data_dict(histories))
-        if not record:
-            return run
-        run = replace(run, run_id=new_id())
-        journal = "".join(json.dumps(dict(entry)) + "\n" for entry in run.repository.journal())
-        record_run(
-            self.registry, run.run_id, "replay", chosen, spec.to_dict() | {"last_days": last_days}, run.data,
-            run.summary(), began, artifacts=[Artifact("journal.jsonl", "application/jsonl", journal.encode())],
-        )  # fmt: skip
-        return run
+        run = run_replay(self, chosen, spec, last_days, precomputed, progress)
+        return record_replay(self, run, chosen, spec, last_days, began) if record else run
 
     def rerun(self, run_id: str, progress: ProgressCallback = no_progress) -> dict[str, Any]:
         """Make a recorded run again and say whether code, data, environment and figures are the same; not recorded."""

@@ -51,8 +51,8 @@ class EngineRoom:
         self._bench.risk_chain(self._rules())  # a bad limit is said now, not at the first alert
         self.lease.take()
         return Engine(
-            desk.stage_book, desk.inbox, desk.fence, desk.session_book, self.lease, self.session, desk.holds,
-            desk.database.change_counter(), self._clock,
+            desk.stage_book, desk.inbox, desk.requests_on_file, desk.fence, desk.session_book, self.lease,
+            self.session, desk.holds, desk.database.change_counter(), self._clock,
         )  # fmt: skip
 
     def session(self, standing: Standing) -> LiveSession:
@@ -77,7 +77,7 @@ class EngineRoom:
         instruments = {history.symbol: history.instrument for history in histories}
         broker = self._bench.paper_broker(terms, self._book_of(standing.account))
         broker.open_account(standing.account, cash, instruments.values())
-        ledger = Ledger.rebuilt({standing.account: cash}, self.repository.fills(standing.account))
+        ledger = Ledger.rebuilt({standing.account: cash}, self.repository.books(standing.account))
         for symbol, price in book.marks(standing.account).items():
             ledger.mark(symbol, price)
         manager = OrderManager(
@@ -87,7 +87,8 @@ class EngineRoom:
         session = LiveSession(
             standing.strategy, standing.account, strategy, terms, feed, past,
             {history.symbol: history.fingerprint for history in histories}, broker, manager, book,
-            history=settings.live_history, limits=AlertLimits(timedelta(seconds=settings.alert_age)),
+            self._desk.drift_book, history=settings.live_history,
+            limits=AlertLimits(timedelta(seconds=settings.alert_age)),
             wall=lambda: datetime.now(UTC),
         )  # fmt: skip
         if changed:

@@ -30,7 +30,17 @@ from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
 from workbench.ports import StageEvent, Version
 from workbench.promotion import Board, Guard
 from workbench.signals import template
-from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
+from workbench.store import (
+    FenceBook,
+    Inbox,
+    Lease,
+    SessionBook,
+    SqlDriftBook,
+    SqlOrderRepository,
+    SqlRequestBook,
+    SqlStageBook,
+    TradingDatabase,
+)
 
 if TYPE_CHECKING:
     import vectorbt
@@ -48,6 +58,7 @@ class TradingDesk:
         self._bench = bench
         self.database = TradingDatabase(bench.settings.home / "trading.db")
         self.stage_book, self.inbox = SqlStageBook(self.database), Inbox(self.database)
+        self.drift_book, self.requests_on_file = SqlDriftBook(self.database), SqlRequestBook(self.database)
         self.fence, self.session_book = FenceBook(self.database), SessionBook(self.database)
         self.orders_on_file = SqlOrderRepository(self.database, Lease(self.database, "engine"))
 
@@ -193,7 +204,7 @@ class TradingDesk:
         opened = {row.account: Decimal(row.cash) for row in self.session_book.accounts()}
         if account not in opened:
             raise UnknownName("account", account, opened)
-        ledger = Ledger.rebuilt({account: opened[account]}, self.orders_on_file.fills(account))
+        ledger = Ledger.rebuilt({account: opened[account]}, self.orders_on_file.books(account))
         for symbol, price in self.session_book.marks(account).items():
             ledger.mark(symbol, price)
         return ledger

@@ -109,13 +109,23 @@ def walkforward(options: argparse.Namespace, bench: Workbench) -> int:
 
 
 def replay(options: argparse.Namespace, bench: Workbench) -> int:
-    """Replay on paper, record with the journal, print what happened."""
+    """Replay a recorded run, or a strategy on data, on paper; record with the journal, print what happened."""
+    params, given = given_params(options), given_options(options)
+    if options.data is None:
+        _refuse_run_options(options.strategy, params, given)
     with progress(not options.json) as report:
         run = bench.replay(
-            options.strategy, options.data, given_params(options),
-            last_days=whole_number("--last-days", options.last_days), progress=report, **given_options(options),
+            options.strategy, options.data, params, last_days=whole_number("--last-days", options.last_days),
+            precomputed=options.precomputed, progress=report, **given,
         )  # fmt: skip
-    found = {"run_id": run.run_id, **run.summary(), "fills_list": fills_of(run)}
+    found = {
+        "run_id": run.run_id,
+        "mode": run.mode,
+        "elapsed_s": round(run.elapsed_s, 6),
+        "bars_a_second": round(run.bars_a_second, 1),
+        **run.summary(),
+        "fills_list": fills_of(run),
+    }
     if options.json:
         print_json(found)
         return 0
@@ -125,8 +135,20 @@ def replay(options: argparse.Namespace, bench: Workbench) -> int:
         say("  (prices are adjusted, and sizes are in units of them)")
     say(f"{found['bars']} bars, {found['signals']} signals, {found['orders']} orders, {found['fills']} fills")
     say(f"equity {found['start_cash']} → {found['end_equity']:.2f}, fees {found['fees']}")
+    say(f"{run.mode}: {run.elapsed_s:.2f} s, {run.bars_a_second:,.0f} bars a second")
     say(f"run {run.run_id}")
     return 0
+
+
+def _refuse_run_options(run_id: str, params: dict[str, str], given: dict[str, Any]) -> None:
+    """A recorded run brings its own parameters and options; another of either would be another run."""
+    named = [f"--set {name}={value}" for name, value in params.items()]
+    named += [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
+    if named:
+        raise BadInput(
+            "replay", " ".join(named), f"cannot go with the recorded run {run_id}, which has its own",
+            "leave it out, or name a strategy and --data",
+        )  # fmt: skip
 
 
 def fills_of(run: Any) -> list[dict[str, str]]:

@@ -98,8 +98,11 @@ def _parser() -> tuple[_Parser, Any]:
     walk.add_argument("--report", metavar="FILE", help="write an HTML report")
 
     replay = _command(commands, "replay", "trade the past on paper, bar by bar through the order path", "jobs:replay")
-    _run_options(replay)
+    _run_options(replay, "RUN, or STRATEGY with --data: a recorded run's id, or a strategy as in backtest", data=False)
     replay.add_argument("--last-days", metavar="N", help="trade only the last N days; the rest is known past")
+    replay.add_argument(
+        "--precomputed", action="store_true", help="answer once and skip bars without event; needs a look-ahead proof"
+    )
 
     runs = _command(commands, "runs", "recorded runs", "runs:list_runs")
     kinds = runs.add_subparsers(metavar="ACTION", parser_class=_Parser, title="actions")
@@ -135,9 +138,9 @@ def _command(commands: Any, name: str, summary: str, answer: str) -> argparse.Ar
     return added
 
 
-def _data_options(command: argparse.ArgumentParser) -> None:
+def _data_options(command: argparse.ArgumentParser, *, required: bool = True) -> None:
     command.add_argument(
-        "--data", required=True, metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv"
+        "--data", required=required, metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv"
     )
     command.add_argument("--start", metavar="D", help="first day or time, inclusive")
     command.add_argument("--end", metavar="D", help="last day or time, inclusive")
@@ -147,9 +150,12 @@ def _data_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tick", metavar="N", help="smallest price step")
 
 
-def _run_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("strategy", metavar="STRATEGY", help="a registered name or path/to/file.py:Class")
-    _data_options(command)
+def _run_options(
+    command: argparse.ArgumentParser, names: str = "a registered name or path/to/file.py:Class", *, data: bool = True
+) -> None:
+    """The options of a run; `names` says what the first word is, `data` whether prices have to be named."""
+    command.add_argument("strategy", metavar="STRATEGY" if data else "RUN", help=names)
+    _data_options(command, required=data)
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
     command.add_argument("--fees", metavar="BPS", help="basis points of notional (default 10)")
     command.add_argument("--slippage", metavar="BPS", help="basis points of price (default 5)")

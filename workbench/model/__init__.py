@@ -1,16 +1,18 @@
 """The model: instruments, bars, signals, orders, fills, positions, money. Frozen, Decimal, no pandas, no I/O."""
 
 from workbench.model.bar import Bar
+from workbench.model.booking import Booking, BookingKind
 from workbench.model.codec import from_json, to_json
 from workbench.model.fill import Fill
 from workbench.model.ids import new_id
 from workbench.model.instrument import PRICE_STEP, SIZE_STEP, Instrument
 from workbench.model.money import Money
 from workbench.model.numbers import MONEY_CONTEXT, Rounding, decimal, not_negative, on_grid, positive, to_grid
-from workbench.model.order import FINAL, Order, OrderState, OrderType, Side
+from workbench.model.order import FINAL, Order, OrderState, Side
 from workbench.model.position import Position
 from workbench.model.signal import Action, Direction, Protection, Signal, SizeRequest, SizeRule
 from workbench.model.stage import Stage
+from workbench.model.ticket import Handling, OnFailure, OrderType, Ticket, Validity
 from workbench.model.times import from_ns, iso, utc
 
 __all__ = [
@@ -20,10 +22,14 @@ __all__ = [
     "SIZE_STEP",
     "Action",
     "Bar",
+    "Booking",
+    "BookingKind",
     "Direction",
     "Fill",
+    "Handling",
     "Instrument",
     "Money",
+    "OnFailure",
     "Order",
     "OrderState",
     "OrderType",
@@ -35,6 +41,8 @@ __all__ = [
     "SizeRequest",
     "SizeRule",
     "Stage",
+    "Ticket",
+    "Validity",
     "decimal",
     "from_json",
     "from_ns",

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from workbench.model.order import OrderState, OrderType, Side
+from workbench.model.booking import BookingKind
+from workbench.model.order import OrderState, Side
 from workbench.model.signal import Action, Direction, Protection, SizeRequest
+from workbench.model.ticket import Handling, OnFailure, OrderType, Ticket, Validity
 from workbench.model.times import iso
 
 V = TypeVar("V")
 
-_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time")
+_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time", "good_till", "at")
 _AMOUNTS = (
     "size", "price", "fee", "reference_price", "factor", "stop", "target", "trail", "filled", "level", "tick", "lot",
-    "entry_price", "realised", "extreme",
+    "entry_price", "realised", "extreme", "limit", "display", "slice_size", "slice_pause", "average_price", "amount",
+    "ratio",
 )  # fmt: skip
 _ENUMS = {
     "side": Side,
@@ -26,7 +29,11 @@ _ENUMS = {
     "action": Action,
     "direction": Direction,
     "state": OrderState,
+    "validity": Validity,
+    "on_failure": OnFailure,
+    "kind": BookingKind,
 }
+_NESTED = {"protection": Protection, "handling": Handling, "ticket": Ticket}
 
 
 def to_json(value: Any) -> dict[str, Any]:
@@ -44,6 +51,8 @@ def _plain(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, SizeRequest):
         return str(value)
     if is_dataclass(value):
@@ -60,6 +69,8 @@ def _read(name: str, value: Any) -> Any:
         return Decimal(value)
     if name in _TIMES:
         return datetime.fromisoformat(value)
+    if name == "expiry":
+        return date.fromisoformat(value)
     if name in _ENUMS:
         return _ENUMS[name](value)
-    return from_json(Protection, value) if name == "protection" else value
+    return from_json(_NESTED[name], value) if name in _NESTED else value

@@ -15,7 +15,8 @@ from workbench.model.times import utc
 class Fill:
     """One execution as the broker reports it; `fill_id` is the broker's and unique within the account.
 
-    `time` is UTC: the start of the bar it happened in, on bars. `fee` is in the account's currency, not below 0.
+    `time` is UTC: the start of the bar it happened in, on bars. `fee` is not below 0, in the currency of the price:
+    `currency`, or the account's where that is empty.
     Where prices are adjusted, `factor` is the bar's: raw price = price ÷ factor, raw size = size × factor.
     """
 
@@ -31,6 +32,7 @@ class Fill:
     time: datetime
     cause: str = ""
     factor: Decimal = Decimal(1)
+    currency: str = ""
 
     def __post_init__(self) -> None:
         positive("fill size", self.size)

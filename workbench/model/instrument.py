@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from workbench.errors import BadInput
@@ -20,7 +21,8 @@ class Instrument:
 
     `tick` and `lot` are in raw (unadjusted) price and units; None means no grid but the finest step.
     `adjusted` says that its research prices are adjusted for splits and dividends: such prices have no tick,
-    and sizes, per-share fees and notional are worked out on the raw price through each bar's factor.
+    and sizes, per-share fees and notional are worked out on the raw price through each bar's factor. `expiry` is a
+    contract's last day of trading, in its market's zone; None where it has none.
     """
 
     symbol: str
@@ -29,6 +31,7 @@ class Instrument:
     lot: Decimal | None = None
     adjusted: bool = False
     venue: str = ""
+    expiry: date | None = None
 
     def __post_init__(self) -> None:
         if not self.symbol or any(c.isspace() or c == "," for c in self.symbol):

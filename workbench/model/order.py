@@ -11,6 +11,7 @@ from workbench.errors import BadInput
 from workbench.model.ids import new_id
 from workbench.model.numbers import MONEY_CONTEXT, not_negative, positive
 from workbench.model.signal import Direction, Protection
+from workbench.model.ticket import AS_IT_COMES, Handling, OrderType, check_prices
 from workbench.model.times import utc
 
 
@@ -26,21 +27,13 @@ class Side(StrEnum):
         return 1 if self is Side.BUY else -1
 
 
-class OrderType(StrEnum):
-    """What makes an order trade."""
-
-    MARKET = "market"
-    STOP = "stop"
-    TRAILING_STOP = "trailing_stop"
-    TARGET = "target"
-
-
 class OrderState(StrEnum):
     """Where an order stands; `workbench.trading.transitions` holds which may follow which."""
 
     RECEIVED = "received"
     DENIED = "denied"
     AWAITING_APPROVAL = "awaiting_approval"
+    HELD = "held"
     READY = "ready"
     SENDING = "sending"
     ACKED = "acked"
@@ -66,9 +59,10 @@ class Order:
 
     `size` is in the units of the prices (adjusted units where prices are adjusted) and above 0 from READY on.
     `reduce_only` orders never open or turn a position. `parent_id` names the entry a protective child belongs to;
-    children of one `group` cancel each other. `level` is the trigger price of a child. `epoch` is the panic fence's
-    when the order was decided: a later panic stops it. `flattens` marks an order that a panic itself sends.
-    `expires_at`, on the session's clock, is when it may no longer be sent; None for never.
+    those of one `group` cancel each other. `limit` is the worst price it takes, `level` what it waits for (a stop's
+    trigger, a target); `handling` says how it is worked. `epoch` is the panic fence's when the order was decided: a
+    later panic stops it. `flattens` marks an order that a panic itself sends. `expires_at`, on the session's clock, is
+    when it may no longer be sent; None for never. `broker_id` is what the broker calls it, once that is known.
     """
 
     signal_id: str
@@ -84,13 +78,16 @@ class Order:
     protection: Protection = field(default_factory=Protection)
     parent_id: str | None = None
     group: str | None = None
+    limit: Decimal | None = None
     level: Decimal | None = None
+    handling: Handling = AS_IT_COMES
     epoch: int = 0
     flattens: bool = False
     expires_at: datetime | None = None
     state: OrderState = OrderState.RECEIVED
     filled: Decimal = Decimal(0)
     reason: str = ""
+    broker_id: str = ""
     order_id: str = field(default_factory=new_id)
 
     def __post_init__(self) -> None:
@@ -106,20 +103,18 @@ class Order:
         not_negative("filled size", self.filled)
         if self.filled > self.size:
             raise BadInput("filled size", self.filled, f"is above the order's size {self.size}")
-        if (self.level is None) != (self.type is OrderType.MARKET):
-            raise BadInput(
-                "order level",
-                self.level,
-                f"a {self.type.value} order has {'no' if self.level is not None else 'a'} level",
-            )
-        if self.level is not None:
-            positive("order level", self.level)
+        check_prices("order", self.type, self.limit, self.level)
 
     @property
     def remaining(self) -> Decimal:
         """What is not filled yet."""
         with localcontext(MONEY_CONTEXT):
             return self.size - self.filled
+
+    @property
+    def protects(self) -> bool:
+        """Whether it is a stop, target or trail of a position, one that cancels others."""
+        return self.reduce_only and self.group is not None
 
     @property
     def opens(self) -> Direction | None:

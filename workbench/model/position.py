@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput
-from workbench.model.fill import Fill
 from workbench.model.numbers import MONEY_CONTEXT, not_negative
+from workbench.model.order import Side
 from workbench.model.signal import Direction
 
 
@@ -37,17 +37,17 @@ class Position:
         """LONG, SHORT, or None when flat."""
         return None if self.size == 0 else Direction.LONG if self.size > 0 else Direction.SHORT
 
-    def after(self, fill: Fill) -> Position:
+    def after(self, side: Side, traded: Decimal, price: Decimal) -> Position:
         """The position once a fill is counted: average cost; a fill through zero opens at its own price."""
         with localcontext(MONEY_CONTEXT):
-            change = fill.side.sign * fill.size
+            change = side.sign * traded
             size = self.size + change
             if self.size * change >= 0:
-                cost = abs(self.size) * self.entry_price + fill.size * fill.price
+                cost = abs(self.size) * self.entry_price + traded * price
                 return self._with(size, cost / abs(size), self.realised)
-            closed = min(abs(self.size), fill.size)
-            gain = closed * (fill.price - self.entry_price) * (1 if self.size > 0 else -1)
-            entry = self.entry_price if self.size * size > 0 else fill.price if size else Decimal(0)
+            closed = min(abs(self.size), traded)
+            gain = closed * (price - self.entry_price) * (1 if self.size > 0 else -1)
+            entry = self.entry_price if self.size * size > 0 else price if size else Decimal(0)
             return self._with(size, entry, self.realised + gain)
 
     def _with(self, size: Decimal, entry_price: Decimal, realised: Decimal) -> Position:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from workbench.errors import BadInput
 from workbench.model.ids import new_id
 from workbench.model.numbers import MONEY_CONTEXT, decimal, positive
+from workbench.model.ticket import AT_MARKET, Ticket
 from workbench.model.times import utc
 
 
@@ -31,10 +32,12 @@ class Direction(StrEnum):
 
 
 class Action(StrEnum):
-    """Whether a signal opens or closes."""
+    """What a signal does: opens, closes, trades a size whatever is held, or goes to a target position."""
 
     ENTRY = "entry"
     EXIT = "exit"
+    TRADE = "trade"
+    TARGET = "target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ class Signal:
     """A wish to trade one symbol, with its provenance.
 
     (`source`, `key`) is unique: a repeat of a key is the same signal. `bar_time` is the bar it was seen on (UTC),
-    `available_at` when that bar was closed. `reference_price` is that bar's close, `factor` its adjustment.
+    `available_at` when that bar was closed. `reference_price` is that bar's close, `factor` its adjustment. A TRADE
+    buys (long) or sells (short) its size whatever is held; a TARGET goes to a position of its size in its direction.
     """
 
     source: str
@@ -119,6 +123,7 @@ class Signal:
     factor: Decimal = Decimal(1)
     size: SizeRequest = SizeRequest()
     protection: Protection = Protection()
+    ticket: Ticket = AT_MARKET
     data_fingerprint: str = ""
     signal_id: str = field(default_factory=new_id)
 

@@ -1,16 +1,27 @@
 """Ports: what the core asks of the things plugged into it, and the values that pass through."""
 
-from workbench.ports.broker import BarBroker, Broker, BrokerCapabilities, BrokerListener
+from workbench.ports.broker import (
+    BarBroker,
+    Broker,
+    BrokerCapabilities,
+    BrokerHealth,
+    BrokerListener,
+    BrokerOrder,
+    Execution,
+)
 from workbench.ports.data import DataRequest, DataSource, PriceTable
+from workbench.ports.drifts import Drift, DriftBook
 from workbench.ports.inbox import AlertQueue, Hook, Kept, Receipt, Waiting
 from workbench.ports.orders import Fence, OrderRepository
 from workbench.ports.progress import ProgressCallback, no_progress
 from workbench.ports.promotion import Evidence, Figure, Gate, GateAnswer, StageBook, StageEvent, Standing, Version
+from workbench.ports.requests import MANUAL, Request, RequestQueue
 from workbench.ports.risk import AccountFacts, RiskContext, RiskRule, Verdict
 from workbench.ports.runs import Artifact, RunRecord, RunRegistry, Trial
 from workbench.ports.sessions import SessionRow, Sessions
 
 __all__ = [
+    "MANUAL",
     "Sessions",
     "SessionRow",
     "Waiting",
@@ -23,10 +34,15 @@ __all__ = [
     "BarBroker",
     "Broker",
     "BrokerCapabilities",
+    "BrokerHealth",
     "BrokerListener",
+    "BrokerOrder",
     "DataRequest",
     "DataSource",
+    "Drift",
+    "DriftBook",
     "Evidence",
+    "Execution",
     "Fence",
     "Figure",
     "Gate",
@@ -34,6 +50,8 @@ __all__ = [
     "OrderRepository",
     "PriceTable",
     "ProgressCallback",
+    "Request",
+    "RequestQueue",
     "RiskContext",
     "RiskRule",
     "RunRecord",

@@ -3,68 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from workbench.model import Bar, Fill, Instrument, Order, Position
+from workbench.model import Bar, Instrument, Order, OrderState, OrderType, Position, Side, Validity
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """One order as its broker has it, pushed or listed.
+
+    `state` is acked, partial, filled, cancelled, expired or rejected. `client_order_id` is empty where the broker does
+    not give it back; `broker_id` is its own name for the order. Sizes and prices are in the units of our orders;
+    `filled` is None where the broker does not say, `at` (UTC) when it took the order, None where unknown.
+    """
+
+    account: str
+    symbol: str
+    side: Side
+    size: Decimal
+    state: OrderState
+    client_order_id: str = ""
+    broker_id: str = ""
+    type: OrderType = OrderType.MARKET
+    limit: Decimal | None = None
+    level: Decimal | None = None
+    filled: Decimal | None = None
+    reason: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One fill as the broker reports it; `fill_id` is unique within the account and the same at each report.
+
+    It names its order by `client_order_id`, by `broker_id`, or by both. `time` is UTC. `fee` is in the currency of the
+    account unless `currency` names another for price and fee alike. `factor` is as in `workbench.model.Fill`.
+    """
+
+    fill_id: str
+    account: str
+    symbol: str
+    side: Side
+    size: Decimal
+    price: Decimal
+    fee: Decimal
+    time: datetime
+    client_order_id: str = ""
+    broker_id: str = ""
+    cause: str = ""
+    factor: Decimal = Decimal(1)
+    currency: str = ""
 
 
 class BrokerListener(Protocol):
-    """What a broker tells the order manager; called in the order in which things happened."""
+    """What a broker tells the order manager, in the order in which things happened, in the thread that called it."""
 
-    def on_acknowledged(self, order_id: str) -> None:
-        """The broker has taken the order."""
+    def on_order(self, report: BrokerOrder) -> None:
+        """Where an order stands at the broker: taken, changed, or ended."""
 
-    def on_fill(self, fill: Fill) -> None:
-        """A piece of the order traded."""
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None:
-        """The order ended without (further) fills: `state` is rejected, cancelled or expired."""
-
-    def on_level(self, order_id: str, level: Decimal) -> None:
-        """A trailing child's level moved."""
+    def on_fill(self, execution: Execution) -> None:
+        """A piece of an order traded."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerCapabilities:
-    """What a broker does by itself; the conformance suite proves each claim.
+    """What a broker does by itself; the conformance suite proves each claim. What it does not, is done here or refused.
 
     `resend` is "dedupes" (a repeated client order id is refused), "searchable" (the id comes back in queries) or
-    "blind" (neither). `protection` says that it holds stop, target and trail of a position itself.
+    "blind" (neither). `listed_within` is by how many seconds after `submit` ended, however it ended, an order that was
+    taken stands in `orders()`: absence before that proves nothing. `types` are held at the broker. `protection` says
+    that it keeps stop, target and trail of a position as one-cancels-other orders and clamps reduce-only orders.
+    `products` are the margin products it knows, the first its default. `exact_cash` says that `cash` is what deposits
+    and fills alone explain, to the cent.
     """
 
     resend: str = "blind"
+    types: frozenset[OrderType] = frozenset({OrderType.MARKET})
+    validities: frozenset[Validity] = frozenset({Validity.GTC, Validity.DAY})
+    products: tuple[str, ...] = ()
     protection: bool = False
     shorts: bool = False
+    modify: bool = False
+    iceberg: bool = False
+    after_market: bool = False
+    exact_cash: bool = True
+    listed_within: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerHealth:
+    """How a broker is doing: whether it answers, in which mode, and how fast by stage (percentiles in ms).
+
+    `mode` is "live", "sandbox" or "paper". `budget` is the share of its rate limit that is free, 0 to 1. `trouble` is
+    empty while all is well, else what is wrong in words.
+    """
+
+    mode: str
+    is_connected: bool = True
+    trouble: str = ""
+    budget: float = 1.0
+    latency_ms: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @runtime_checkable
 class Broker(Protocol):
-    """Somewhere to send orders to."""
+    """Somewhere to send orders to. Used from one thread; what comes in elsewhere waits for `deliver`."""
 
     capabilities: BrokerCapabilities
 
     def connect(self, listener: BrokerListener) -> None:
         """Start reporting to a listener; once, before the first order."""
 
-    def submit(self, order: Order) -> None:
-        """Send one order, once. Raises workbench.errors.Refused for a definite refusal; anything else is unknown."""
+    def check(self, order: Order) -> str:
+        """Why this broker would refuse an order, known without asking it; empty where it may take it."""
 
-    def cancel(self, order_id: str) -> None:
+    def submit(self, order: Order) -> None:
+        """Send one order, once, without retries.
+
+        Raises workbench.errors.Refused for a definite refusal and workbench.errors.NotSent where no byte left; after
+        anything else, and after a time-out, its fate is unknown. An answer goes to the listener, inside the call or
+        later.
+        """
+
+    def modify(self, order: Order) -> None:
+        """Ask for a working order to take the size, limit and level it is given with; the listener hears the answer."""
+
+    def cancel(self, order: Order) -> None:
         """Ask for a working order to be cancelled; the answer comes to the listener."""
 
-    def orders(self) -> Sequence[Order]:
-        """All orders of the day as the broker sees them."""
+    def deliver(self) -> bool:
+        """Tell the listener what came in since; whether anything did. Called often; never waits."""
 
-    def fills(self) -> Sequence[Fill]:
+    def orders(self) -> Sequence[BrokerOrder]:
+        """All orders of the day as the broker sees them; raises where it cannot be asked."""
+
+    def fills(self) -> Sequence[Execution]:
         """All fills of the day."""
 
     def positions(self) -> Sequence[Position]:
-        """All positions that are not flat."""
+        """All positions that are not flat, netted over strategies."""
 
     def cash(self, account: str) -> Decimal:
-        """Settled cash of an account."""
+        """Cash of an account."""
+
+    def health(self) -> BrokerHealth:
+        """How it is doing, without asking it."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from workbench.model import Fill, Order, Signal
+from workbench.model import Booking, Fill, Order, Signal
 from workbench.ports.risk import Verdict
 
 
@@ -53,6 +53,12 @@ class OrderRepository(Protocol):
     def add_fill(self, fill: Fill) -> bool:
         """Keep a fill; False when its (account, fill_id) is known already."""
 
+    def add_booking(self, booking: Booking) -> bool:
+        """Keep what changes the books without a fill; False when its (account, booking_id) is known already."""
+
+    def books(self, account: str) -> Sequence[Fill | Booking]:
+        """All that ever changed an account's books, in the order in which it was counted."""
+
     def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
         """The equity an account began a day with: the first one given for that day."""
 
@@ -64,6 +70,12 @@ class OrderRepository(Protocol):
 
     def order(self, order_id: str) -> Order:
         """One order by its id."""
+
+    def find(self, account: str, client_order_id: str = "", broker_id: str = "") -> Order | None:
+        """The order of an account with one of these names, the client order id first; None where there is none."""
+
+    def pieces_of(self, order: Order) -> Sequence[Order]:
+        """The orders that have this one as their parent, oldest first."""
 
     def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
         """Orders of an account (and symbol) that are not at their end, oldest first."""

@@ -1,10 +1,12 @@
 """The store: databases, tables, migrations, and what is kept in them."""
 
 from workbench.store.database import open_database
+from workbench.store.drifts import SqlDriftBook
 from workbench.store.fence import FenceBook
 from workbench.store.inbox import Inbox
 from workbench.store.lease import Lease
 from workbench.store.orders import SqlOrderRepository
+from workbench.store.requests import SqlRequestBook
 from workbench.store.runs import SqlRunRegistry
 from workbench.store.sessions import SessionBook
 from workbench.store.stages import SqlStageBook
@@ -15,7 +17,9 @@ __all__ = [
     "Inbox",
     "Lease",
     "SessionBook",
+    "SqlDriftBook",
     "SqlOrderRepository",
+    "SqlRequestBook",
     "SqlRunRegistry",
     "SqlStageBook",
     "TradingDatabase",

@@ -11,16 +11,19 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, true, update
 
 from workbench.errors import LeaseLost, UnknownName
-from workbench.model import FINAL, Fill, Order, OrderState, Signal, Stage, from_json, to_json
-from workbench.ports import Fence, Verdict
+from workbench.model import FINAL, Booking, Fill, Order, OrderState, Signal, Stage, from_json, iso, to_json
+from workbench.ports import MANUAL, Fence, Verdict
 from workbench.store import trading_tables as t
+from workbench.store.books import keep_booking, read_books
 from workbench.store.fence import read_fence
 from workbench.store.insert import insert_new
 from workbench.store.journal import lines, write
 from workbench.store.lease import Lease
 from workbench.store.trading import TradingDatabase, wall
 
-_CHANGING = ("state", "filled", "level", "reason")
+_CHANGING = {"state": "state", "filled": "filled", "level": "level", "reason": "reason", "type": "type", "size": "size",
+             "limit": "limit_price", "broker_id": "broker_id"}  # fmt: skip
+"""What may change of an order after its intent, and the column it stands in."""
 _IDS_PER_QUERY = 500  # databases limit the variables of a statement
 _UNSETTLED = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
@@ -89,11 +92,11 @@ class SqlOrderRepository:
                 name: getattr(order, name)
                 for name in (
                     "order_id", "signal_id", "client_order_id", "parent_id", "strategy", "account", "symbol",
-                    "reduce_only", "flattens", "created_at", "expires_at", "epoch",
+                    "reduce_only", "flattens", "created_at", "epoch",
                 )
             }  # fmt: skip
             row |= {
-                "intent": {k: v for k, v in to_json(order).items() if k not in _CHANGING},
+                "intent": {k: v for k, v in to_json(order).items() if k not in _CHANGING and k != "expires_at"},
                 "verdicts": [_verdict_doc(v) for v in verdicts],
             }
             connection.execute(t.orders.insert(), row | _changing(order))
@@ -157,6 +160,17 @@ class SqlOrderRepository:
             raise UnknownName("order", order_id, ())
         return _order(row)
 
+    def find(self, account: str, client_order_id: str = "", broker_id: str = "") -> Order | None:
+        mine = t.orders.c.account == account
+        for name, value in (("client_order_id", client_order_id), ("broker_id", broker_id)):
+            found = self._orders(mine, t.orders.c[name] == value, last=1) if value else []
+            if found:
+                return found[0]
+        return None
+
+    def pieces_of(self, order: Order) -> Sequence[Order]:
+        return self._orders(t.orders.c.parent_id == order.order_id)
+
     def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
         return self._orders(
             t.orders.c.account == account,
@@ -208,6 +222,14 @@ class SqlOrderRepository:
         with self._database.reading() as connection:
             return [from_json(Fill, doc) for doc in reversed(connection.scalars(query).all())]
 
+    def add_booking(self, booking: Booking) -> bool:
+        with self._database.transaction() as connection:
+            return keep_booking(connection, booking)
+
+    def books(self, account: str) -> Sequence[Fill | Booking]:
+        with self._database.reading() as connection:
+            return read_books(connection, account)
+
     def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
         with self._database.transaction() as connection:
             row = {"account": account, "day": day, "equity": f"{equity:f}"}
@@ -250,11 +272,21 @@ def _changing(order: Order) -> dict[str, Any]:
         "level": None if order.level is None else f"{order.level:f}",
         "reason": order.reason,
         "final": order.state in FINAL,
+        "type": order.type.value,
+        "size": f"{order.size:f}",
+        "limit_price": None if order.limit is None else f"{order.limit:f}",
+        "broker_id": order.broker_id,
+        "expires_at": order.expires_at,
     }
 
 
 def _order(row: Row[Any]) -> Order:
-    return from_json(Order, row.intent | {name: getattr(row, name) for name in _CHANGING})
+    now = {name: getattr(row, column) for name, column in _CHANGING.items()}
+    if row.type is None:  # from before these could change: the intent has them
+        now = {name: value for name, value in now.items() if value is not None or name not in row.intent}
+        now["broker_id"] = ""
+    now["expires_at"] = None if row.expires_at is None else iso(row.expires_at)
+    return from_json(Order, row.intent | now)
 
 
 def _verdict_doc(verdict: Verdict) -> dict[str, Any]:
@@ -266,8 +298,9 @@ def _verdict_doc(verdict: Verdict) -> dict[str, Any]:
 
 
 def _stage_trades(order: Order) -> ColumnElement[bool]:
+    """Whether the strategy, or for a person's orders any strategy, may take risk in the account."""
     return exists().where(
-        t.stages.c.strategy == order.strategy,
+        true() if order.strategy == MANUAL else t.stages.c.strategy == order.strategy,
         t.stages.c.account == order.account,
         t.stages.c.stage.in_([stage.value for stage in Stage if stage.trades]),
     )

@@ -1,7 +1,7 @@
-"""Tables of the trading database: stages, hooks, signals, orders, fills, the journal, and who may trade.
+"""Tables of the trading database: stages, hooks, signals, orders, fills, the books, drifts, who may trade.
 
-Signals, fills, the journal, stage events and equity are append-only; an order's row changes only along the transition
-table, and every change has its line in the journal. Amounts are text, exact. A change here needs a migration.
+Signals, fills, bookings, the journal, stage events and equity are append-only; an order's row changes only along the
+transition table, and every change has its line in the journal. Amounts are text, exact. A change needs a migration.
 """
 
 from __future__ import annotations
@@ -99,7 +99,13 @@ orders = Table(
     Column("level", String),
     Column("reason", Text, nullable=False),
     Column("final", Boolean, nullable=False),
+    # what a broker or a change may alter of the intent; null in rows from before there were such changes
+    Column("type", String),
+    Column("size", String),
+    Column("limit_price", String),
+    Column("broker_id", String),
     Index(None, "account", "symbol", "final"),
+    Index(None, "account", "broker_id"),
     Index(None, "account", "final"),
     Index(None, "account", "created_at"),
     Index(None, "signal_id"),
@@ -115,6 +121,67 @@ fills = Table(
     Column("fill", JSON, nullable=False),
     UniqueConstraint("account", "fill_id"),
     Index(None, "order_id"),
+)
+
+# Books change by fills and by these. `after_fill` is the last fill counted before it, so that books can be rebuilt.
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("booking_id", String, nullable=False),
+    Column("after_fill", Integer, nullable=False),
+    Column("booking", JSON, nullable=False),
+    UniqueConstraint("account", "booking_id"),
+)
+
+# What people ask of orders, written down before the engine acts on it. (source, key) makes a repeat the same request.
+requests = Table(
+    "requests",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("request_id", String(36), nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("by", String, nullable=False),
+    Column("received_at", UtcInstant, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", JSON),
+    Column("settled_at", UtcInstant),
+    UniqueConstraint("source", "key"),
+    Index(None, "status", "seq"),
+)
+
+# Where the books and the broker differ, one open row a thing; resolved by evidence or by a person, never removed.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("about", String, nullable=False),
+    Column("symbol", String, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("first_at", UtcInstant, nullable=False),
+    Column("seen_at", UtcInstant, nullable=False),
+    Column("resolved_at", UtcInstant),
+    Column("resolved_by", String, nullable=False),
+    Column("resolution", Text, nullable=False),
+    Index(None, "account", "resolved_at"),
+)
+
+# When each account was last looked at at its broker, and how that went.
+looks = Table(
+    "looks",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", UtcInstant, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
 )
 
 journal = Table(

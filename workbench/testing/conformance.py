@@ -17,16 +17,16 @@ from workbench.model import (
     Action,
     Bar,
     Direction,
-    Fill,
     Instrument,
     Order,
+    OrderState,
     OrderType,
     Position,
     Protection,
     Side,
     Signal,
 )
-from workbench.ports import BarBroker, DataRequest, DataSource, RiskContext, RiskRule
+from workbench.ports import BarBroker, BrokerOrder, DataRequest, DataSource, Execution, RiskContext, RiskRule
 from workbench.proofs import prove_no_lookahead
 from workbench.strategy import Bars, Strategy
 
@@ -96,22 +96,16 @@ class _Listener:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, object]] = []
-        self.fills: list[Fill] = []
+        self.fills: list[Execution] = []
 
-    def on_acknowledged(self, order_id: str) -> None:
-        self.told.append(("acknowledged", order_id))
+    def on_order(self, report: BrokerOrder) -> None:
+        if report.state in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED):
+            assert report.reason, "ends an order without a reason"
+        self.told.append((report.state.value, report.client_order_id))
 
-    def on_fill(self, fill: Fill) -> None:
-        self.told.append(("fill", fill.order_id))
-        self.fills.append(fill)
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None:
-        assert state in ("rejected", "cancelled", "expired"), state
-        assert reason, "closes an order without a reason"
-        self.told.append((state, order_id))
-
-    def on_level(self, order_id: str, level: Decimal) -> None:
-        self.told.append(("level", order_id))
+    def on_fill(self, execution: Execution) -> None:
+        self.told.append(("fill", execution.client_order_id))
+        self.fills.append(execution)
 
 
 def check_bar_broker(make: Callable[[], BarBroker]) -> None:
@@ -121,7 +115,7 @@ def check_bar_broker(make: Callable[[], BarBroker]) -> None:
     broker.open_account("conformance", Decimal(10_000), [_ROCKET])
     buy = _order(Side.BUY, Decimal(50), "a")
     broker.submit(buy)
-    assert listener.told == [("acknowledged", buy.order_id)], "submit must acknowledge, and not fill before a bar"
+    assert listener.told == [("acked", buy.client_order_id)], "submit must acknowledge, and not fill before a bar"
     broker.trade_bars({"ROCKET": replace(_bar(1, 100), traded=False)})
     assert not listener.fills, "an untraded bar fills nothing"
     broker.trade_bars({"ROCKET": _bar(2, 101)})
@@ -142,13 +136,13 @@ def check_bar_broker(make: Callable[[], BarBroker]) -> None:
     dear = _order(Side.BUY, Decimal(1_000), "c")
     broker.submit(dear)
     broker.trade_bars({"ROCKET": _bar(4, 200)})
-    assert sum(f.size for f in listener.fills if f.order_id == dear.order_id) <= 51, (
+    assert sum(f.size for f in listener.fills if f.client_order_id == dear.client_order_id) <= 51, (
         "bought more than the cash pays for"
     )
     idle = _order(Side.SELL, Decimal(1), "d", reduce_only=True)
     broker.submit(idle)
-    broker.cancel(idle.order_id)
-    assert listener.told[-1] == ("cancelled", idle.order_id)
+    broker.cancel(idle)
+    assert listener.told[-1] == ("cancelled", idle.client_order_id)
     cash = Decimal(10_000) - sum((f.side.sign * f.size * f.price + f.fee for f in listener.fills), Decimal(0))
     assert broker.cash("conformance") == cash, "cash is not what the fills explain"
     assert len({f.fill_id for f in broker.fills()}) == len(listener.fills), "fills() and the listener disagree"

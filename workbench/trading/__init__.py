@@ -2,22 +2,30 @@
 
 from workbench.trading.children import client_order_id
 from workbench.trading.clock import Clock, WallClock
+from workbench.trading.desk_orders import DeskOrders
 from workbench.trading.engine import Engine
 from workbench.trading.facts import Hours
 from workbench.trading.feeds import Feed, Instant, PollFeed, ReplayFeed
 from workbench.trading.ledger import Ledger
 from workbench.trading.live_session import AlertLimits, LiveSession
 from workbench.trading.memory import MemoryRepository
+from workbench.trading.monitor import PriceRange
 from workbench.trading.order_manager import OrderManager
 from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
-from workbench.trading.reconcile import Reconciled, reconcile
+from workbench.trading.postings import Heading
+from workbench.trading.reconcile import Reconciled, Reconciler
 from workbench.trading.replay import Replay, account_of, replay
 from workbench.trading.session import BarSession, Market
+from workbench.trading.tickets import capability_table
 from workbench.trading.transitions import FINAL, TRANSITIONS, WORKING, OrderEvent, following
 
 __all__ = [
-    "reconcile",
+    "DeskOrders",
+    "Heading",
+    "PriceRange",
+    "Reconciler",
+    "capability_table",
     "WallClock",
     "ReplayFeed",
     "Reconciled",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from workbench.errors import LeaseLost, WorkbenchError
 from workbench.model import Stage
-from workbench.ports import AlertQueue, Fence, Sessions, StageBook, Standing, Waiting
+from workbench.ports import AlertQueue, Fence, RequestQueue, Sessions, StageBook, Standing, Waiting
 from workbench.trading.clock import Clock
 from workbench.trading.live_session import LiveSession
 
@@ -58,6 +58,7 @@ class Engine:
         self,
         stages: StageBook,
         alerts: AlertQueue,
+        requests: RequestQueue,
         fence: Guard,
         book: Sessions,
         lease: Renewable,
@@ -66,7 +67,8 @@ class Engine:
         changed: Callable[[], object],
         clock: Clock,
     ) -> None:
-        self._stages, self._alerts, self._fence, self._book = stages, alerts, fence, book
+        self._stages, self._alerts, self._requests = stages, alerts, requests
+        self._fence, self._book = fence, book
         self._lease, self._make, self._holds, self._changed, self._clock = lease, make_session, holds, changed, clock
         self._sessions: dict[str, tuple[Standing, LiveSession]] = {}
         self._tried: dict[str, tuple[Standing | None, float]] = {}
@@ -97,11 +99,13 @@ class Engine:
             self._seen = changed
             self._halted = self._fence.now()
             self._follow_stages()
-            worked = self._take_alerts()
+            worked = self._take_requests()
+            worked = self._take_alerts() or worked
         elif now >= self._retry_at:
             self._retry_at = now + RETRY_SECONDS
             self._follow_stages()
-            worked = self._take_alerts()
+            worked = self._take_requests()
+            worked = self._take_alerts() or worked
         for account, (standing, session) in list(self._sessions.items()):
             try:
                 worked = session.step() or worked
@@ -180,6 +184,29 @@ class Engine:
             session.leave(f"the strategy went to stage {standing.stage}")
         else:
             session.let_in("the strategy is paused" if standing.stage is Stage.PAUSED else "")
+
+    def _take_requests(self) -> bool:
+        """Carry out what people ask for, oldest first; one of an account without a session is refused."""
+        waiting = self._requests.waiting()
+        for request in waiting:
+            session = self._sessions.get(request.account, (None, None))[1]
+            if session is None:
+                known = ", ".join(sorted(self._sessions)) or "none"
+                words = f"account {request.account} has no running session; running: {known}"
+                self._requests.settle(request.request_id, "refused", words, {"orders": []})
+                continue
+            try:
+                done = session.carry_out(request)
+            except LeaseLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - as for an alert
+                standing, _ = self._sessions.pop(request.account)
+                self._put_off(request.account, standing, error, "failed")
+                words = f"{type(error).__name__}: {error}"
+                self._requests.settle(request.request_id, "refused", words, {"orders": []})
+            else:
+                self._requests.settle(request.request_id, done.status, done.reason, done.answer)
+        return bool(waiting)
 
     def _take_alerts(self) -> bool:
         """Act on the alerts that wait, oldest first."""

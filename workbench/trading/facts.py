@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
-from workbench.model import MONEY_CONTEXT, OrderState, OrderType, Signal
+from workbench.model import MONEY_CONTEXT, OrderState, Signal
 from workbench.ports import AccountFacts, OrderRepository
 from workbench.trading.ledger import Ledger
 
@@ -36,6 +36,8 @@ def account_facts(
     since = min(midnight, at - timedelta(minutes=1))
     recent = [o for o in repository.orders_since(signal.account, since) if o.state not in _NEVER_SENT]
     entering = [o for o in repository.open_orders(signal.account) if not o.reduce_only]
+    whole = {o.order_id for o in entering if o.handling.pieces}  # of which pieces are a part
+    entering = [o for o in entering if o.parent_id not in whole]
     with localcontext(MONEY_CONTEXT):
         reserved = sum((o.remaining * ledger.mark_of(o.symbol, signal.reference_price) for o in entering), Decimal(0))
     return AccountFacts(
@@ -44,10 +46,10 @@ def account_facts(
         open_symbols=frozenset(p.symbol for p in ledger.positions(signal.account)) | {o.symbol for o in entering},
         reserved=reserved,
         entries_today=sum(
-            1 for o in recent if o.strategy == signal.strategy and not o.reduce_only and o.created_at >= midnight
+            1
+            for o in recent
+            if o.strategy == signal.strategy and not o.reduce_only and o.parent_id is None and o.created_at >= midnight
         ),
-        orders_last_minute=sum(
-            1 for o in recent if o.created_at > at - timedelta(minutes=1) and o.type is OrderType.MARKET
-        ),
+        orders_last_minute=sum(1 for o in recent if o.created_at > at - timedelta(minutes=1) and not o.protects),
         market_open=hours.is_open(at),
     )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workbench.errors import BadInput
 from workbench.fills import Terms
-from workbench.model import Action, OrderState, Protection, Signal, SizeRequest, SizeRule
-from workbench.ports import BarBroker, Sessions, Waiting
+from workbench.model import Action, Bar, OrderState, Protection, Signal, SizeRequest, SizeRule
+from workbench.ports import Broker, DriftBook, Request, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
+from workbench.trading.desk_orders import DeskOrders, Done
 from workbench.trading.feeds import Feed, Instant
+from workbench.trading.monitor import PriceRange
 from workbench.trading.order_manager import OrderManager
 from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
-from workbench.trading.reconcile import reconcile
+from workbench.trading.reconcile import Reconciler
 from workbench.trading.session import BarSession, Market
 
 
@@ -27,12 +30,17 @@ class AlertLimits:
     most_age: timedelta = timedelta(seconds=60)
 
 
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the orders kept here, where no price came."""
+
+
 class LiveSession:
     """Runs one strategy on a feed from where it was left, with one account, broker and order manager of its own.
 
-    Each instant: the broker trades the bars, positions are marked, the strategy's signals are handled, and then the
-    cursor moves; broken off anywhere, the instant is given again and nothing in it happens twice. A strategy that
-    raises is stopped and named; its bars go on, so that its stops still work.
+    The account is kept in line with its broker for as long as the session runs, and people's requests on it are
+    carried out here. Each instant: the broker trades the bars, positions are marked, the strategy's signals are
+    handled, and then the cursor moves; broken off anywhere, the instant is given again and nothing in it happens twice.
+    A strategy that raises is stopped and named; its bars go on, so that its stops still work.
     """
 
     def __init__(
@@ -44,21 +52,25 @@ class LiveSession:
         feed: Feed,
         past: Mapping[str, Past],
         fingerprints: Mapping[str, str],
-        broker: BarBroker,
+        broker: Broker,
         manager: OrderManager,
         book: Sessions,
+        drifts: DriftBook,
         *,
         history: int,
         limits: AlertLimits,
         wall: Callable[[], datetime],
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.account, self.feed, self.manager = name, account, feed, manager
         self._past, self._book = past, book
         self._limits, self._wall = limits, wall
         markets = [Market(symbol, account, p, fingerprints[symbol]) for symbol, p in past.items()]
         self._bars = BarSession(name, strategy, terms, markets, broker, manager, history=history)
-        self._failed = ""
-        self._drift = ""
+        self.reconciler = Reconciler(manager, account, drifts, elapsed)
+        self._requests = DeskOrders(manager, account, drifts, self._last_bar)
+        self._drifts, self._elapsed, self._look_at = drifts, elapsed, 0.0
+        self._failed = self._blocked = ""
         self._leaving = ""
         self._finished = False
         self._closed_at: datetime | None = None
@@ -70,23 +82,54 @@ class LiveSession:
             if past.last is not None:
                 self.manager.ledger.mark(symbol, past.last.close)
         self.manager.now = max(self.manager.now, self.feed.now())
-        found = reconcile(self.manager, self.account)
-        if found.drift:
-            self._drift = f"drift: {found.drift[0]}"
+        self.reconciler.start()
         self.let_in("")
 
     def let_in(self, blocked: str) -> None:
-        """Take entries, or for a reason none; a drift and a failed strategy stay reasons of their own."""
-        self.manager.blocked = self._drift or blocked or self._failed
-        if self.manager.blocked:
+        """Take entries, or for a reason none; a silent broker and a failed strategy stay reasons of their own."""
+        self._blocked = blocked
+        was, self.manager.blocked = self.manager.blocked, self._failed or blocked or self.reconciler.trouble
+        if self.manager.blocked and self.manager.blocked != was:
             self._take_entries_back()
         if not self._failed:
-            self._book.set_state(self.account, "blocked" if self.manager.blocked else "running", self.manager.blocked)
+            drift = next(iter(self.manager.drifts.values()), "")
+            words = self.manager.blocked or drift
+            self._book.set_state(self.account, "blocked" if words else "running", words)
+
+    def _last_bar(self, symbol: str) -> Bar | None:
+        return self._past[symbol].last if symbol in self._past else None
+
+    def carry_out(self, request: Request) -> Done:
+        """Do what a person asks for on the account."""
+        if request.epoch != self.manager.repository.fence().epoch and request.kind in ("place", "modify"):
+            return Done("refused", "panic: it was asked for before a panic", {"orders": []})
+        age, most = self._wall() - request.received_at, self._limits.most_age
+        if age > most:
+            late = f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
+            return Done("refused", late, {"orders": []})
+        if self._leaving and request.kind == "place":
+            return Done("refused", self._leaving, {"orders": []})
+        self.manager.now = max(self.manager.now, self.feed.now())
+        return self._requests.carry_out(request)
+
+    def _tend(self) -> bool:
+        """Hear what the broker says, look at it where that is due, and at the orders kept here; whether any moved."""
+        heard = self.manager.broker.deliver()
+        before = self.reconciler.trouble, dict(self.manager.drifts)
+        looked = self.reconciler.step()
+        if looked and before != (self.reconciler.trouble, self.manager.drifts):
+            self.let_in(self._blocked)
+        if heard or self._elapsed() >= self._look_at:
+            self._look_at = self._elapsed() + LOOK_EVERY
+            self.manager.now = max(self.manager.now, self.feed.now())
+            return self.manager.monitor.look(self.account, {}) or heard
+        return heard
 
     # ---- bars --------------------------------------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Trade the next instant, if one is due; whether one was."""
+        """Trade the next instant, if one is due; whether one was, or anything else moved."""
+        moved = self._tend()
         instant = self.feed.next()
         for words in self.feed.notes:
             self.manager.repository.note("feed", self.name, self.feed.now(), reason=words)
@@ -95,7 +138,7 @@ class LiveSession:
             if self.feed.is_finished and not self._failed and not self._finished:
                 self._finished = True
                 self._book.set_state(self.account, "finished", "the last bar of the data was traded")
-            return False
+            return moved
         self._trade(instant)
         return True
 
@@ -116,7 +159,9 @@ class LiveSession:
                 wanted = []
             for signal in wanted:
                 self.manager.handle(signal)
-        marks = {symbol: bar.close for symbol, bar in closed.items() if bar.traded}
+        traded = {symbol: bar for symbol, bar in closed.items() if bar.traded}
+        self.manager.monitor.look(self.account, {s: PriceRange(b.low, b.high, b.close) for s, b in traded.items()})
+        marks = {symbol: bar.close for symbol, bar in traded.items()}
         equity = self.manager.ledger.equity(self.account)
         self._book.advance(self.account, instant.start, self.feed.now(), marks, equity)
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from workbench.errors import UnknownName
-from workbench.model import Fill, Order, OrderState, Signal, iso
+from workbench.model import Booking, Fill, Order, OrderState, Signal, iso
 from workbench.ports import Fence, Verdict
 from workbench.trading.transitions import FINAL, OrderEvent, following
 
@@ -27,6 +27,10 @@ class MemoryRepository:
         self._orders: dict[str, Order] = {}
         self._open: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._fills: dict[tuple[str, str], Fill] = {}
+        self._books: list[Fill | Booking] = []
+        self._bookings: set[tuple[str, str]] = set()
+        self._by_client_id: dict[tuple[str, str], str] = {}
+        self._by_broker_id: dict[tuple[str, str], str] = {}
         self._journal: list[dict[str, str]] = []
         self._days: dict[tuple[str, date], Decimal] = {}
         self._fence = Fence()
@@ -100,12 +104,28 @@ class MemoryRepository:
         if (fill.account, fill.fill_id) in self._fills:
             return False
         self._fills[fill.account, fill.fill_id] = fill
+        self._books.append(fill)
         self.note(
             "fill", fill.order_id, fill.time,
             symbol=fill.symbol, side=fill.side, size=str(fill.size), price=str(fill.price), fee=str(fill.fee),
             cause=fill.cause,
         )  # fmt: skip
         return True
+
+    def add_booking(self, booking: Booking) -> bool:
+        if (booking.account, booking.booking_id) in self._bookings:
+            return False
+        self._bookings.add((booking.account, booking.booking_id))
+        self._books.append(booking)
+        self.note(
+            "booking", booking.booking_id, booking.at,
+            booking=booking.kind, account=booking.account, symbol=booking.symbol, amount=str(booking.amount),
+            reason=booking.reason, by=booking.by,
+        )  # fmt: skip
+        return True
+
+    def books(self, account: str) -> Sequence[Fill | Booking]:
+        return [entry for entry in self._books if entry.account == account]
 
     def note(self, kind: str, subject: str, at: datetime, **facts: str) -> None:
         entry = {"seq": str(len(self._journal) + 1), "at": iso(at), "kind": kind, "subject": subject}
@@ -115,6 +135,13 @@ class MemoryRepository:
         if order_id not in self._orders:
             raise UnknownName("order", order_id, ())
         return self._orders[order_id]
+
+    def find(self, account: str, client_order_id: str = "", broker_id: str = "") -> Order | None:
+        order_id = self._by_client_id.get((account, client_order_id)) or self._by_broker_id.get((account, broker_id))
+        return None if order_id is None else self._orders[order_id]
+
+    def pieces_of(self, order: Order) -> Sequence[Order]:
+        return [o for o in self._orders.values() if o.parent_id == order.order_id]
 
     def open_day(self, account: str, day: date, equity: Decimal) -> Decimal:
         return self._days.setdefault((account, day), equity)
@@ -144,7 +171,10 @@ class MemoryRepository:
         return self._journal
 
     def _file(self, order: Order) -> None:
-        """Keep the index of orders that are not at their end."""
+        """Keep the indexes: by the broker's name and ours, and of orders that are not at their end."""
+        self._by_client_id[order.account, order.client_order_id] = order.order_id
+        if order.broker_id:
+            self._by_broker_id[order.account, order.broker_id] = order.order_id
         index = self._open[order.account, order.symbol]
         if order.state in FINAL:
             index.pop(order.order_id, None)

@@ -1,45 +1,37 @@
-"""Order manager: from a signal to orders, and from a broker's reports to the ledger. One path for all that trades."""
+"""Order manager: from signals to orders, sent once. One path for all that trades."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
-from workbench.errors import Refused, UnknownName
-from workbench.fills import whole_lots
-from workbench.model import (
-    MONEY_CONTEXT,
-    Action,
-    Direction,
-    Fill,
-    Instrument,
-    Order,
-    OrderState,
-    OrderType,
-    Signal,
-)
-from workbench.ports import Broker, OrderRepository, Verdict
+from workbench.errors import NotSent, Refused, UnknownName
+from workbench.model import Action, Direction, Instrument, Order, OrderState, Signal
+from workbench.ports import Broker, OrderRepository
 from workbench.risk import RiskChain
-from workbench.trading.children import children_of
+from workbench.trading.answers import Answers
+from workbench.trading.changes import Changes
 from workbench.trading.facts import Hours
 from workbench.trading.intents import Intents
 from workbench.trading.ledger import Ledger
-from workbench.trading.transitions import FINAL, TRANSITIONS, OrderEvent, move
+from workbench.trading.monitor import Monitor
+from workbench.trading.transitions import OrderEvent, move
 
 _NO_RISK = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
 
 class OrderManager:
-    """Takes signals, asks the risk chain, sends orders to one broker and counts what comes back.
+    """Takes signals, asks the risk chain and sends orders to one broker; `answers` counts what comes back.
 
     A repeated signal is answered with the first one's orders. Exits are reduce-only and clamped to the position. The
-    protective children of an entry (stop, target, trail) are its one-cancels-other orders, made when it fills.
-    A decision and all that follows from it is one transaction; only then is anything sent, once. With `hours` the
-    risk chain sees the account's facts; `intent_life` is how long, on the session's clock, a decision may wait to be
-    sent. An error while something is written ends this manager's use: its ledger may be ahead of the file.
+    protective children of an entry (stop, target, trail) are its one-cancels-other orders, made when it fills; what the
+    broker cannot hold is kept by the `monitor`. A decision and all that follows from it is one transaction; only then
+    is anything sent, once. With `hours` the risk chain sees the account's facts; `intent_life` is how long, on the
+    session's clock, a decision may wait to be sent. An error while something is written ends this manager's use: its
+    ledger may be ahead of the file.
     """
 
     def __init__(
@@ -57,12 +49,15 @@ class OrderManager:
         self.repository, self.broker, self.ledger = repository, broker, ledger
         self.instruments = instruments
         self.now = start
-        self.hours = hours
-        self._intents = Intents(repository, risk, ledger, instruments, hours, intent_life)
+        self.hours, self.intent_life = hours, intent_life
         self.blocked = ""
-        """Why no entry is taken, as after a drift nobody explained; empty where entries are."""
-        self._lock = threading.RLock()
-        broker.connect(self)
+        """Why no entry is taken, as after a failed strategy; empty where entries are."""
+        self.drifts: dict[str, str] = {}
+        """For each symbol whose books differ from the broker's, in which way; "" stands for the whole account."""
+        self.lock = threading.RLock()
+        self._intents = Intents(repository, risk, ledger, instruments, hours, intent_life, broker)
+        self.answers, self.monitor, self.changes = Answers(self), Monitor(self), Changes(self)
+        broker.connect(self.answers)
 
     # ---- signals in ------------------------------------------------------------------------------------------------
 
@@ -72,67 +67,92 @@ class OrderManager:
         Behind a raised panic fence every signal is refused but those that flatten, which are exits of the panic's own.
         Raises UnknownName for a symbol that is not traded here, before anything is kept.
         """
-        if signal.symbol not in self.instruments:
-            raise UnknownName("symbol", signal.symbol, self.instruments)
-        with self._lock:
-            self.now = max(self.now, signal.available_at)
+        return self.handle_legs([signal], flattens=flattens)
+
+    def handle_legs(self, signals: Sequence[Signal], *, flattens: bool = False) -> list[Order]:
+        """Act on signals that belong together, in one decision: where one of them is denied, none is sent."""
+        for signal in signals:
+            if signal.symbol not in self.instruments and not flattens:
+                raise UnknownName("symbol", signal.symbol, self.instruments)
+        with self.lock:
+            self.now = max(self.now, *(signal.available_at for signal in signals))
             withdrawn: list[str] = []
             with self.repository.transaction():
-                if not self.repository.add_signal(signal):
-                    return list(self.repository.orders_of(signal))
-                fence = self.repository.fence()
-                refusal = f"panic: {fence.reason}" if fence.halted and not flattens else ""
-                if signal.action is Action.ENTRY and self.blocked:
-                    refusal = refusal or self.blocked
-                if refusal:
-                    self.repository.settle_signal(signal, "refused", refusal, self.now)
-                    return []
-                if signal.action is Action.EXIT:
-                    made, withdrawn, moot = self._exit(signal, flattens)
-                else:
-                    made, withdrawn, moot = self._enter(signal)
-                withdrawn = [order_id for order_id in withdrawn if self._ask_cancel(order_id)]
-                status = "ignored"
-                if made:
-                    status = "denied" if all(order.state is OrderState.DENIED for order in made) else "ordered"
-                reason = moot or next((order.reason for order in made if order.reason), "")
-                self.repository.settle_signal(signal, status, reason, self.now)
+                kept = [signal for signal in signals if self.repository.add_signal(signal)]
+                if not kept:
+                    return [order for signal in signals for order in self.repository.orders_of(signal)]
+                decided = [(signal, *self._decide(signal, flattens)) for signal in kept]
+                if len(signals) > 1:
+                    decided = self._all_or_none(decided)
+                for signal, made, taken_back, refusal, moot in decided:
+                    withdrawn += [order_id for order_id in taken_back if self.changes.ask_cancel(order_id)]
+                    status = "refused" if refusal else "ignored"
+                    if made:
+                        status = "denied" if all(order.state is OrderState.DENIED for order in made) else "ordered"
+                    reason = refusal or moot or next((order.reason for order in made if order.reason), "")
+                    self.repository.settle_signal(signal, status, reason, self.now)
             for order_id in withdrawn:
-                self._cancel_at_broker(order_id)
-            return [self.send(order) for order in made]
+                self.changes.cancel_at_broker(order_id)
+            return [self.send(order) for _, made, _, _, _ in decided for order in made]
 
     def open_day(self, account: str, at: datetime) -> None:
         """Note with which equity an account begins the day of an instant, before anything happens in it."""
         if self.hours is not None:
             self.repository.open_day(account, self.hours.day(at), self.ledger.equity(account))
 
-    def cancel(self, order_id: str) -> None:
-        """Ask the broker to cancel a working order; one that cannot be cancelled now is left and journalled."""
-        if self._ask_cancel(order_id):
-            self._cancel_at_broker(order_id)
+    def no_risk(self, symbol: str) -> str:
+        """Why nothing may add to the risk in a symbol now; empty where it may."""
+        return self.blocked or self.drifts.get(symbol, "") or self.drifts.get("", "")
 
-    def _ask_cancel(self, order_id: str) -> bool:
-        """Keep that an order is to be cancelled; whether the broker has to be asked. A crash does not forget it."""
-        order = self.repository.order(order_id)
-        if order.state is OrderState.READY:
-            self._step(order, OrderEvent.CANCEL)
-        elif (order.state, OrderEvent.ASK_CANCEL) in TRANSITIONS:
-            self._step(order, OrderEvent.ASK_CANCEL)
-            return True
-        elif order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
-            self.repository.note("not_cancelled", order_id, self.now, reason=f"the order is {order.state}")
-        return False
-
-    def _cancel_at_broker(self, order_id: str) -> None:
+    def _decide(self, signal: Signal, flattens: bool) -> tuple[list[Order], list[str], str, str]:
+        """What a signal leads to: orders, ids of orders to take back, why it is refused, why it is moot."""
+        fence = self.repository.fence()
+        if fence.halted and not flattens:
+            return [], [], f"panic: {fence.reason}", ""
+        if signal.action is Action.EXIT:
+            return *self._exit(signal, flattens), ""
+        refusal = self.no_risk(signal.symbol)
+        if signal.action is Action.ENTRY:
+            if refusal:
+                return [], [], refusal, ""
+            made, withdrawn, moot = self._enter(signal)
+            return made, withdrawn, "", moot
+        working = self._working(signal)
+        if signal.action is Action.TARGET and working:  # a repeat before the first one filled would go too far
+            return (
+                [],
+                [],
+                f"order {working[0].order_id} is {working[0].state} in {signal.symbol}: wait or cancel it",
+                "",
+            )
         try:
-            self.broker.cancel(order_id)
-        except Exception as error:  # noqa: BLE001 - a refusal leaves it working, anything else leaves us in doubt
-            order = self.repository.order(order_id)
-            if order.state is OrderState.CANCEL_PENDING:
-                event = OrderEvent.LOSE
-                if isinstance(error, Refused):
-                    event = OrderEvent.REFUSE_CHANGE_PARTIAL if order.filled else OrderEvent.REFUSE_CHANGE
-                self._step(replace(order, reason=f"{type(error).__name__}: {error}"), event)
+            reduces, opens = self._intents.parts(signal)
+        except ValueError as moot:
+            return [], [], "", str(moot)
+        if opens and (refusal := refusal or self._unsettled(signal)):
+            return [], [], refusal, ""
+        return self._intents.trade(signal, reduces, opens, self.now), [], "", ""
+
+    def _all_or_none(
+        self, decided: list[tuple[Signal, list[Order], list[str], str, str]]
+    ) -> list[tuple[Signal, list[Order], list[str], str, str]]:
+        """Legs of which one was denied or refused: the others are cancelled before anything is sent."""
+        bad = [
+            (s, refusal or moot or made[0].reason)
+            for s, made, _, refusal, moot in decided
+            if not made or any(order.state is OrderState.DENIED for order in made)
+        ]
+        if not bad:
+            return decided
+        words = f"leg {bad[0][0].symbol} cannot be had: {bad[0][1]}"
+        found: list[tuple[Signal, list[Order], list[str], str, str]] = []
+        for signal, made, _, refusal, moot in decided:
+            orders = [
+                o if o.state is OrderState.DENIED else self.step(replace(o, reason=words), OrderEvent.CANCEL)
+                for o in made
+            ]
+            found.append((signal, orders, [], refusal if not made else "", moot))
+        return found
 
     def _exit(self, signal: Signal, flattens: bool) -> tuple[list[Order], list[str], str]:
         """Close what is held in the signal's direction, and take back an entry still working in it."""
@@ -144,9 +164,8 @@ class OrderManager:
 
     def _enter(self, signal: Signal) -> tuple[list[Order], list[str], str]:
         """Open in the signal's direction, closing first what is held in the other (row 18)."""
-        for order in self.repository.open_orders(signal.account, signal.symbol):
-            if order.state in _NO_RISK:
-                return [], [], f"order {order.order_id} is {order.state}: no new risk until it is settled"
+        if unsettled := self._unsettled(signal):
+            return [], [], unsettled
         working = self._working(signal)
         if any(order.opens is signal.direction for order in working):
             return [], [], "an entry is working already"
@@ -157,17 +176,27 @@ class OrderManager:
         made = [self._intents.close(signal, self.now)] if held is not None else []
         return [*made, self._intents.open(signal, self.now)], withdrawn, ""
 
+    def _unsettled(self, signal: Signal) -> str:
+        for order in self.repository.open_orders(signal.account, signal.symbol):
+            if order.state in _NO_RISK:
+                return f"order {order.order_id} is {order.state}: no new risk until it is settled"
+        return ""
+
     def _working(self, signal: Signal) -> list[Order]:
-        """The strategy's own orders in the symbol that are not at their end."""
+        """The strategy's own orders in the symbol that are not at their end, pieces of others left out."""
         orders = self.repository.open_orders(signal.account, signal.symbol)
-        return [order for order in orders if order.strategy == signal.strategy]
+        mine = [order for order in orders if order.strategy == signal.strategy]
+        whole = {order.order_id for order in mine if order.handling.pieces}
+        return [order for order in mine if order.parent_id not in whole]
 
     def _held(self, signal: Signal, working: list[Order]) -> Direction | None:
         """The direction held once the closing orders under way have filled."""
-        closing = [order for order in working if order.reduce_only and order.type is OrderType.MARKET]
+        closing = [order for order in working if order.reduce_only and not order.protects]
         if any(order.state is not OrderState.QUARANTINED for order in closing):  # that one waits for a person
             return None
         return self.ledger.position(signal.account, signal.strategy, signal.symbol).direction
+
+    # ---- orders out ------------------------------------------------------------------------------------------------
 
     def send(self, order: Order) -> Order:
         """Send once. A definite refusal is REJECTED; anything else that goes wrong leaves the order UNKNOWN."""
@@ -175,103 +204,52 @@ class OrderManager:
             return order
         if order.expires_at is not None and self.now >= order.expires_at:
             late = f"waited to be sent until {order.expires_at.isoformat()}"
-            return self._step(replace(order, reason=late), OrderEvent.EXPIRE)
+            return self.step(replace(order, reason=late), OrderEvent.EXPIRE)
+        if not order.reduce_only and (drift := self.drifts.get(order.symbol, "") or self.drifts.get("", "")):
+            return self.step(replace(order, reason=drift), OrderEvent.CANCEL)
+        clamped = self.monitor.clamp(order)
+        if clamped is None:
+            return self.repository.order(order.order_id)
+        order = clamped
         forbidden = self.repository.authorise(order, self.now)
         if forbidden:
-            return self._step(replace(order, reason=forbidden), OrderEvent.CANCEL)
+            return self.step(replace(order, reason=forbidden), OrderEvent.CANCEL)
         order = self.repository.order(order.order_id)
-        refused, reason = False, ""
+        event, reason = OrderEvent.LOSE, ""
         try:
             self.broker.submit(order)
         except Refused as refusal:
-            refused, reason = True, str(refusal)
+            event, reason = OrderEvent.REJECT, str(refusal)
+        except NotSent as unsent:
+            event, reason = OrderEvent.UNSENT, str(unsent)
         except Exception as error:  # noqa: BLE001 - whatever it was, the order may have arrived
             reason = f"{type(error).__name__}: {error}"
         order = self.repository.order(order.order_id)
         if not reason:
             return order
         order = replace(order, reason=reason)
-        if refused:
-            return self._step(order, OrderEvent.CONTRADICT if order.filled else OrderEvent.REJECT)
+        if event is OrderEvent.REJECT:
+            return self.step(order, OrderEvent.CONTRADICT if order.filled else OrderEvent.REJECT)
         if order.state is OrderState.SENDING:
-            return self._step(order, OrderEvent.LOSE)
+            return self.step(order, event)
         # the broker had answered before the call failed: what it said stands
         self.repository.note("send_failed_late", order.order_id, self.now, reason=reason)
         return self.repository.order(order.order_id)
 
-    # ---- reports from the broker -------------------------------------------------------------------------------------
+    def cancel(self, order_id: str) -> None:
+        """Ask for a working order to be cancelled; one that cannot be cancelled now is left and journalled."""
+        if self.changes.ask_cancel(order_id):
+            self.changes.cancel_at_broker(order_id)
 
-    def on_acknowledged(self, order_id: str) -> None:
-        """The broker has taken the order."""
-        self._report(self.repository.order(order_id), OrderEvent.ACKNOWLEDGE)
+    def modify(
+        self, order_id: str, *, size: Decimal | None = None, limit: Decimal | None = None, level: Decimal | None = None
+    ) -> Order:
+        """Change a working order's size, limit or level; see `Changes.modify`."""
+        return self.changes.modify(order_id, size, limit, level)
 
-    def on_fill(self, fill: Fill) -> None:
-        """A piece traded: into the ledger, then the order, then its children and siblings. A repeat is nothing."""
-        with self._lock:
-            children: list[Order] = []
-            with self.repository.transaction():
-                if not self.repository.add_fill(fill):
-                    return
-                self.now = max(self.now, fill.time)
-                self.ledger.apply(fill)
-                order = self.repository.order(fill.order_id)
-                with localcontext(MONEY_CONTEXT):
-                    filled = order.filled + fill.size
-                if filled > order.size:  # more than was asked for cannot be ours to explain
-                    self._step(replace(order, reason=f"filled {filled} of {order.size}"), OrderEvent.CONTRADICT)
-                    return
-                event = OrderEvent.FILL_PART
-                if filled == order.size or (not order.reduce_only and self._is_dust(order.size - filled, fill)):
-                    event = OrderEvent.FILL_ALL
-                order = self._step(replace(order, filled=filled), event)
-                if not order.reduce_only and order.protection.any:
-                    children = [self._child(c) for c in self._children(order, fill)]
-            for child in children:
-                self.send(child)
-            if order.reduce_only and not self.broker.capabilities.protection:
-                self._end_siblings(order)
-
-    def _is_dust(self, rest: Decimal, fill: Fill) -> bool:
-        """Whether what is left of an order is less than a lot, as where the factor moved since the size was fixed."""
-        return whole_lots(rest, fill.factor, self.instruments[fill.symbol]) <= 0
-
-    def _children(self, entry: Order, fill: Fill) -> list[Order]:
-        instrument = self.instruments[entry.symbol]
-        epoch = self.repository.fence().epoch
-        return [replace(child, epoch=epoch) for child in children_of(entry, fill, instrument, self.now)]
-
-    def _child(self, child: Order) -> Order:
-        self.repository.add_order(child, [Verdict("reduce_only", "allow", "protects an entry")], self.now)
-        return self._step(child, OrderEvent.PASS)
-
-    def _end_siblings(self, order: Order) -> None:
-        """Cancel what else protects the position; a broker that holds protection does so itself."""
-        flat = self.ledger.position(order.account, order.strategy, order.symbol).size == 0
-        for sibling in self.repository.open_orders(order.account, order.symbol):
-            if not sibling.reduce_only or sibling.strategy != order.strategy or sibling.order_id == order.order_id:
-                continue
-            if flat or (order.group is not None and sibling.group == order.group):
-                self.cancel(sibling.order_id)
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None:
-        """The order ended at the broker: rejected, cancelled or expired."""
-        event = {"rejected": OrderEvent.REJECT, "cancelled": OrderEvent.CANCEL, "expired": OrderEvent.EXPIRE}[state]
-        self._report(replace(self.repository.order(order_id), reason=reason), event)
-
-    def on_level(self, order_id: str, level: Decimal) -> None:
-        """A trailing child's level moved at the broker."""
-        self._report(replace(self.repository.order(order_id), level=level), OrderEvent.MODIFY)
-
-    def _report(self, order: Order, event: OrderEvent) -> None:
-        """Move an order by what the broker says; what cannot be is put before a person, and never stops the others."""
-        if (order.state, event) in TRANSITIONS:
-            self._step(order, event)
-        elif (order.state, OrderEvent.CONTRADICT) in TRANSITIONS:
-            said = f"the broker reports {event} of an order that is {order.state}: {order.reason}".rstrip(": ")
-            self._step(replace(self.repository.order(order.order_id), reason=said), OrderEvent.CONTRADICT)
-        else:
-            self.repository.note("impossible", order.order_id, self.now, event=event, state=order.state)
-
-    def _step(self, order: Order, event: OrderEvent) -> Order:
+    def step(self, order: Order, event: OrderEvent) -> Order:
         """Move an order along the table, keep it and journal the event."""
-        return move(self.repository, order, event, self.now)
+        order = move(self.repository, order, event, self.now)
+        if order.handling.legs is not None:
+            self.monitor.legs.note(order)
+        return order

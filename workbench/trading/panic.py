@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
 
-from workbench.model import Action, OrderState, OrderType, Signal
+from workbench.model import MONEY_CONTEXT, Action, OrderState, Position, Signal
 from workbench.trading.order_manager import OrderManager
+from workbench.trading.settling import take_over
 
 _FATE_UNKNOWN = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 QUIET = 2
@@ -17,7 +19,8 @@ class Flattening:
     """Brings one account to nothing, a step at a time; `done` once the broker has twice shown nothing.
 
     A step cancels what still works, then closes what is held. A close that was refused is sent again by a later step,
-    under another attempt. What has an unknown fate is waited for: nothing is done.
+    under another attempt. What has an unknown fate is waited for: nothing is done. A position that the broker shows
+    and the books have not is taken over as others' doing, on record, and closed like any other.
     """
 
     manager: OrderManager
@@ -25,6 +28,7 @@ class Flattening:
     epoch: int
     quiet: int = 0
     attempt: int = 0
+    stray: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -42,10 +46,30 @@ class Flattening:
         working = [o for o in repository.open_orders(self.account) if o.state is not OrderState.QUARANTINED]
         if positions or ledger.positions(self.account) or working:
             self.quiet = 0
+            if not working:
+                self._take_over(positions)
             self._close()
         else:
             self.quiet += 1
         return self.done
+
+    def _take_over(self, positions: list[Position]) -> None:
+        """Book what the broker twice shows beyond the books."""
+        ledger, odd = self.manager.ledger, dict[str, Decimal]()
+        prices = {p.symbol: p.entry_price for p in positions}
+        with localcontext(MONEY_CONTEXT):
+            for found, sign in ((positions, 1), (ledger.positions(self.account), -1)):
+                for p in found:
+                    odd[p.symbol] = odd.get(p.symbol, Decimal(0)) + sign * p.size
+        odd = {symbol: size for symbol, size in odd.items() if size}
+        for symbol, size in odd.items():
+            price = ledger.mark_of(symbol, prices.get(symbol, Decimal(0)))
+            if self.stray.get(symbol) == size and price > 0:
+                self.attempt += 1
+                key = f"panic {self.epoch}|{symbol}|{self.attempt}|{self.manager.now.isoformat()}"
+                words = "a panic closes it; the books did not have it"
+                take_over(self.manager, self.account, symbol, size, price, words, key)
+        self.stray = odd
 
     def _close(self) -> None:
         repository = self.manager.repository
@@ -53,7 +77,10 @@ class Flattening:
             closing = [
                 order
                 for order in repository.open_orders(self.account, position.symbol)
-                if order.reduce_only and order.type is OrderType.MARKET and order.state is not OrderState.QUARANTINED
+                if order.reduce_only
+                and not order.protects
+                and order.strategy == position.strategy
+                and order.state is not OrderState.QUARANTINED
             ]
             if position.direction is None or closing:  # under way, or of a fate nobody knows yet: never sold twice
                 continue

@@ -1,21 +1,34 @@
-"""Reconciliation at start-up: what the broker knows, against what is on file. Nothing new is sent until it is done."""
+"""Reconciliation: what the broker knows, against what is on file; at start-up, and for as long as a session runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from typing import TypeVar
 
+from workbench.errors import LeaseLost
 from workbench.model import FINAL, MONEY_CONTEXT, Order, OrderState
+from workbench.ports import BrokerOrder, DriftBook
+from workbench.trading.answers import EXTERNAL
 from workbench.trading.order_manager import OrderManager
-from workbench.trading.transitions import TRANSITIONS, OrderEvent, move
+from workbench.trading.transitions import AT_BROKER, IN_FLIGHT, OrderEvent
 
-_CLOSED = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled", OrderState.EXPIRED: "expired"}
-_IN_DOUBT = (OrderState.SENDING, OrderState.CANCEL_PENDING, OrderState.MODIFY_PENDING)
+T = TypeVar("T")
+
+IN_FLIGHT_EVERY, ORDERS_EVERY, BOOKS_EVERY = 2.0, 10.0, 30.0
+"""Seconds between two looks at orders that wait for an answer, at orders that work, at positions and cash."""
+CENT = Decimal("0.005")
+"""Cash that differs by less is the same to the cent."""
+_LONGEST_WAIT = 30.0
+_CHANGE_SECONDS = 10.0
+"""After so long a change that the broker does not show was not taken."""
+_WORKING_THERE = (OrderState.ACKED, OrderState.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What reconciliation found; `drift` is what it could not explain, in words."""
+    """What reconciliation found at start-up; `drift` is what it could not explain, in words."""
 
     fills: int = 0
     settled: int = 0
@@ -23,98 +36,238 @@ class Reconciled:
     drift: tuple[str, ...] = ()
 
 
-def reconcile(manager: OrderManager, account: str) -> Reconciled:
-    """Bring an account's orders, fills, positions and cash into line with the broker's, on the broker's evidence.
+class Unanswered(Exception):
+    """The broker could not be asked."""
 
-    Orders that were being sent become UNKNOWN; those the broker has are settled by what it says; those it proves
-    never to have had go out again, under the same client order id, where the broker knows those ids. Fills count
-    whatever state their order is in. What cannot be explained is returned as drift: then only reductions are sent.
-    A query that fails raises: it never means that there is nothing.
+
+class Reconciler:
+    """Keeps one account in line with its broker, on the broker's evidence.
+
+    Orders in doubt are settled by what the broker has; one it proves never to have had goes out again under the same
+    client order id, where the broker knows those ids and the time in which it lists what it took has passed. A blind
+    broker proves nothing: there a person decides. What cannot be explained is a drift: it is kept, shown, and blocks
+    new risk in its symbol until evidence or a person resolves it. A query that fails never means that there is nothing.
+    `elapsed` is a clock in seconds that only rises.
     """
-    repository, broker = manager.repository, manager.broker
-    known_fills = {fill.fill_id for fill in repository.fills(account)}
-    to_cancel = []
-    for order in repository.open_orders(account):
-        if order.state is OrderState.CANCEL_PENDING:
-            to_cancel.append(order.order_id)
-        if order.state in _IN_DOUBT:
-            _move(manager, replace(order, reason="the process ended in the middle"), OrderEvent.LOSE)
-    fills = 0
-    ours = {o.order_id for o in repository.orders() if o.account == account}
-    drift = []
-    for fill in sorted(broker.fills(), key=lambda f: f.time):
-        if fill.account == account and fill.fill_id not in known_fills:
-            if fill.order_id not in ours:
-                drift.append(f"fill {fill.fill_id} is of an order that is not ours: {fill.order_id}")
-                continue
-            manager.on_fill(fill)
-            fills += 1
-    # asked after the fills: counting one sends the children of its entry
-    theirs = {o.order_id: o for o in broker.orders() if o.account == account}
-    by_client_id = {o.client_order_id: o for o in theirs.values()}
-    ours = {o.order_id for o in repository.orders() if o.account == account}
-    settled = 0
-    for order in repository.open_orders(account):
-        if order.state not in (OrderState.READY, OrderState.RECEIVED, OrderState.AWAITING_APPROVAL):
-            settled += _settle(manager, order, theirs.get(order.order_id) or by_client_id.get(order.client_order_id))
-    for order_id in to_cancel:  # asked for before, and the broker may never have heard it
-        if repository.order(order_id).state not in FINAL:
-            manager.cancel(order_id)
-    missing = [o for o in theirs if o not in ours]
-    drift += [f"order {order_id} is at the broker and not ours" for order_id in missing]
-    drift += _books(manager, account)
-    for words in drift:
-        repository.note("drift", account, manager.now, reason=words)
-    waiting = [o for o in repository.open_orders(account) if o.state is OrderState.READY]
-    for order in sorted(waiting, key=lambda o: not o.reduce_only):
-        if drift and not order.reduce_only:
-            _move(manager, replace(order, reason=f"drift: {drift[0]}"), OrderEvent.CANCEL)
-        else:
+
+    def __init__(self, manager: OrderManager, account: str, drifts: DriftBook, elapsed: Callable[[], float]) -> None:
+        self.manager, self.account = manager, account
+        self._drifts, self._elapsed = drifts, elapsed
+        self._due = dict.fromkeys(("flight", "orders", "books"), 0.0)
+        self._since: dict[str, float] = {}
+        """When each order was first not as it should be."""
+        self._odd: dict[str, str] = {}
+        """Differences seen once: a fill may be on its way."""
+        self._counted: set[str] = set()
+        self._trouble, self._wait, self._again = "", 0.0, 0.0
+
+    # ---- at start-up -------------------------------------------------------------------------------------------------
+
+    def start(self) -> Reconciled:
+        """Bring the account into line before anything new is sent. Raises where the broker cannot be asked.
+
+        Orders that were being sent become UNKNOWN first. At the end what was decided and never sent goes out, what
+        reduces first; with a drift only that.
+        """
+        manager, repository = self.manager, self.manager.repository
+        for order in repository.open_orders(self.account):
+            if order.state is OrderState.SENDING:
+                manager.step(replace(order, reason="the process ended in the middle"), OrderEvent.LOSE)
+        before = {order.order_id: order.state for order in repository.open_orders(self.account)}
+        self._counted = {fill.fill_id for fill in repository.fills(self.account)}
+        fills = len(self._counted)
+        self._look_at_orders()
+        self._look_at_books(at_once=True)
+        manager.monitor.legs.recall(self.account)
+        drift = tuple(d.words for d in self._drifts.open(self.account))
+        waiting = [o for o in repository.open_orders(self.account) if o.state is OrderState.READY]
+        for order in sorted(waiting, key=lambda o: not o.reduce_only):
             manager.send(order)
-    return Reconciled(fills, settled, len(waiting), tuple(drift))
+        now = self._elapsed()
+        self._due = {"flight": now + IN_FLIGHT_EVERY, "orders": now + ORDERS_EVERY, "books": now + BOOKS_EVERY}
+        settled = sum(1 for order_id, state in before.items() if repository.order(order_id).state is not state)
+        return Reconciled(len(repository.fills(self.account)) - fills, settled, len(waiting), drift)
 
+    # ---- for ever ----------------------------------------------------------------------------------------------------
 
-def _settle(manager: OrderManager, order: Order, theirs: Order | None) -> int:
-    """Bring one order to where the broker has it."""
-    if theirs is None:
-        if order.state is OrderState.UNKNOWN and manager.broker.capabilities.resend in ("dedupes", "searchable"):
-            _move(manager, replace(order, reason="proven never to have arrived"), OrderEvent.UNSENT)
-            return 1
-        if order.state is not OrderState.UNKNOWN and order.state is not OrderState.QUARANTINED:
-            _move(manager, replace(order, reason="the broker does not know it any more"), OrderEvent.CONTRADICT)
-            return 1
-        return 0
-    if theirs.level is not None and order.level != theirs.level and order.state not in FINAL:
-        order = replace(order, level=theirs.level)
-        if order.state is not OrderState.UNKNOWN:
-            order = _move(manager, order, OrderEvent.MODIFY)
-    if theirs.state in _CLOSED:
-        manager.on_closed(order.order_id, _CLOSED[theirs.state], theirs.reason or "ended while we were away")
-        return 1
-    if order.state is OrderState.UNKNOWN:
-        _move(manager, replace(order, reason=""), OrderEvent.FILL_PART if order.filled else OrderEvent.ACKNOWLEDGE)
-        return 1
-    return 0
+    def step(self) -> bool:
+        """Look at what is due; whether anything was. A broker that does not answer blocks new risk until it does."""
+        now = self._elapsed()
+        if now < self._again or now < min(self._due.values()):
+            return False
+        states = {order.state for order in self.manager.repository.open_orders(self.account)}
+        missing = self.manager.answers.missing
+        flight = now >= self._due["flight"] and (bool(states & IN_FLIGHT) or bool(missing))
+        orders = now >= self._due["orders"] and bool(states & AT_BROKER)
+        books = now >= self._due["books"]
+        for name, every in (("flight", IN_FLIGHT_EVERY), ("orders", ORDERS_EVERY), ("books", BOOKS_EVERY)):
+            if now >= self._due[name]:
+                self._due[name] = now + every
+        if not (flight or orders or books):
+            return False
+        try:
+            if flight or orders or books:
+                self._look_at_orders()
+            if books:
+                self._look_at_books(at_once=False)
+        except Unanswered as error:
+            self._fall_silent(str(error))
+            return True
+        self._trouble, self._wait = "", 0.0
+        return True
 
+    @property
+    def trouble(self) -> str:
+        """Why the broker could not be asked the last time; empty where it answered."""
+        return self._trouble
 
-def _move(manager: OrderManager, order: Order, event: OrderEvent) -> Order:
-    """Move an order where the table allows it, else leave it as it is."""
-    return move(manager.repository, order, event, manager.now) if (order.state, event) in TRANSITIONS else order
+    def _fall_silent(self, words: str) -> None:
+        self._wait = min(max(2 * self._wait, IN_FLIGHT_EVERY), _LONGEST_WAIT)
+        self._again = self._elapsed() + self._wait
+        if words != self._trouble:
+            self._trouble = words
+            self._drifts.looked(self.account, words, {})
+            self.manager.repository.note("broker_silent", self.account, self.manager.now, reason=words)
 
+    def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except LeaseLost:
+            raise
+        except Exception as error:  # whatever it was, nothing is known now
+            raise Unanswered(f"the broker does not answer: {type(error).__name__}: {error}") from error
 
-def _books(manager: OrderManager, account: str) -> list[str]:
-    """Where positions or cash differ from the broker's."""
-    with localcontext(MONEY_CONTEXT):
-        held = {p.symbol: Decimal(0) for p in manager.ledger.positions(account)}
-        for position in manager.ledger.positions(account):
-            held[position.symbol] += position.size
-        listed = {p.symbol: p.size for p in manager.broker.positions() if p.account == account and p.size != 0}
-    found = [
-        f"position in {symbol}: {held.get(symbol, Decimal(0))} on file, {listed.get(symbol, Decimal(0))} at the broker"
-        for symbol in sorted(held.keys() | listed.keys())
-        if held.get(symbol, Decimal(0)) != listed.get(symbol, Decimal(0))
-    ]
-    cash, told = manager.ledger.cash(account), manager.broker.cash(account)
-    if cash != told:
-        found.append(f"cash: {cash} on file, {told} at the broker")
-    return found
+    # ---- orders ------------------------------------------------------------------------------------------------------
+
+    def _look_at_orders(self) -> None:
+        """Count the broker's fills, bring each order to where the broker has it, and judge those it does not list."""
+        manager, repository = self.manager, self.manager.repository
+        before = {order.order_id: order.state for order in repository.open_orders(self.account)}
+        listed = [o for o in self._ask(manager.broker.orders) if o.account == self.account]
+        for fill in sorted(self._ask(manager.broker.fills), key=lambda f: f.time):
+            if fill.account == self.account and fill.fill_id not in self._counted:
+                manager.answers.on_fill(fill)
+                self._counted.add(fill.fill_id)
+        seen = set()
+        for report in listed:
+            order = repository.find(self.account, report.client_order_id, report.broker_id)
+            if order is not None and order.state in FINAL:
+                seen.add(order.order_id)
+                self._of_the_dead(order, report)
+                continue
+            manager.answers.on_order(report)
+            order = repository.find(self.account, report.client_order_id, report.broker_id)
+            if order is not None:
+                seen.add(order.order_id)
+                self._listed(order, report)
+        for order in repository.open_orders(self.account):
+            # what was sent, or answered, since the list was asked for is no subject of it
+            if order.order_id not in seen and before.get(order.order_id) is order.state:
+                self._absent(order)
+        self._watch_external()
+
+    def _listed(self, order: Order, report: BrokerOrder) -> None:
+        """An order the broker has: a cancel it never heard is asked for again, a change not shown was refused."""
+        manager = self.manager
+        if order.state is OrderState.CANCEL_PENDING and report.state in _WORKING_THERE:
+            manager.changes.cancel_at_broker(order.order_id)
+        elif order.state is OrderState.MODIFY_PENDING and self._for_long(order, _CHANGE_SECONDS):
+            event = OrderEvent.REFUSE_CHANGE_PARTIAL if order.filled else OrderEvent.REFUSE_CHANGE
+            manager.step(replace(order, reason="the broker does not show the change"), event)
+        if order.state is not OrderState.MODIFY_PENDING:
+            self._since.pop(order.order_id, None)
+
+    def _of_the_dead(self, order: Order, report: BrokerOrder) -> None:
+        """An order that has ended here: alive at the broker at two looks in a row, it contradicts itself."""
+        if report.state not in _WORKING_THERE or order.state is OrderState.FILLED:
+            self._since.pop(order.order_id, None)
+        elif order.order_id in self._since:
+            words = f"ended here as {order.state}, and {report.state} at the broker"
+            if order.state is not OrderState.DENIED:
+                self.manager.step(replace(order, reason=words), OrderEvent.CONTRADICT)
+        else:
+            self._since[order.order_id] = self._elapsed()
+
+    def _absent(self, order: Order) -> None:
+        """An order the broker does not list."""
+        manager, broker = self.manager, self.manager.broker.capabilities
+        if order.state not in AT_BROKER and order.state not in IN_FLIGHT:
+            return
+        was_there = bool(order.broker_id or order.filled) or order.state in AT_BROKER
+        if not was_there and broker.resend not in ("dedupes", "searchable"):  # absence proves nothing: a person decides
+            if order.state is OrderState.SENDING and self._for_long(order, max(broker.listed_within, IN_FLIGHT_EVERY)):
+                manager.step(replace(order, reason="no answer"), OrderEvent.LOSE)
+            return
+        if not self._for_long(order, broker.listed_within):
+            return
+        self._since.pop(order.order_id, None)
+        if was_there:
+            manager.step(replace(order, reason="the broker does not know it any more"), OrderEvent.CONTRADICT)
+            return
+        if order.state is OrderState.SENDING:
+            order = manager.step(replace(order, reason="no answer"), OrderEvent.LOSE)
+        ready = manager.step(replace(order, reason="proven never to have arrived"), OrderEvent.UNSENT)
+        manager.send(ready)
+
+    def _for_long(self, order: Order, seconds: float) -> bool:
+        """Whether it was as it is for so long; the first time that is asked counts as its beginning."""
+        return self._elapsed() - self._since.setdefault(order.order_id, self._elapsed()) >= seconds
+
+    def _watch_external(self) -> None:
+        """An order of others blocks new risk in its symbol until a person has looked at it."""
+        for order in self.manager.repository.open_orders(self.account):
+            if order.strategy == EXTERNAL and order.state is OrderState.EXTERNAL:
+                about = f"order:{order.order_id}"
+                words = (
+                    f"{order.side} {order.size:f} {order.symbol} at the broker (its id {order.broker_id}) is not ours"
+                )
+                self._keep(about, order.symbol, words)
+
+    # ---- positions and cash ------------------------------------------------------------------------------------------
+
+    def _look_at_books(self, *, at_once: bool) -> None:
+        """Compare positions and cash. A difference counts once it was seen twice in a row, at start-up at once."""
+        manager = self.manager
+        positions = [p for p in self._ask(manager.broker.positions) if p.account == self.account and p.size != 0]
+        listed: dict[str, Decimal] = {}
+        held: dict[str, Decimal] = {}
+        with localcontext(MONEY_CONTEXT):
+            for found, into in ((positions, listed), (manager.ledger.positions(self.account), held)):
+                for position in found:
+                    into[position.symbol] = into.get(position.symbol, Decimal(0)) + position.size
+        odd = {}
+        for symbol in sorted(held.keys() | listed.keys()):
+            ours, theirs = held.get(symbol, Decimal(0)), listed.get(symbol, Decimal(0))
+            if ours != theirs:
+                odd[f"position:{symbol}"] = symbol, f"position in {symbol}: {ours} on file, {theirs} at the broker"
+        cash = manager.ledger.cash(self.account)
+        told = self._ask(lambda: manager.broker.cash(self.account))
+        if manager.broker.capabilities.exact_cash and abs(cash - told) >= CENT:
+            odd["cash"] = "", f"cash: {cash} on file, {told} at the broker"
+        for about, (symbol, words) in odd.items():
+            if at_once or self._odd.get(about) == words:
+                self._keep(about, symbol, words)
+        if any(self._odd.get(about) != words for about, (_, words) in odd.items()):
+            self._due["books"] = self._elapsed() + IN_FLIGHT_EVERY  # looked at again soon
+        self._odd = {about: words for about, (_, words) in odd.items()}
+        for drift in self._drifts.open(self.account):
+            if (drift.about == "cash" or drift.about.startswith("position:")) and drift.about not in odd:
+                self._drifts.resolve(self.account, drift.about, "evidence", "books and broker agree again")
+        self._block()
+        self._drifts.looked(self.account, "", {"cash": str(told), "positions": str(len(positions))})
+
+    def _keep(self, about: str, symbol: str, words: str) -> None:
+        """Keep a drift and take entries in its symbol back."""
+        if self._drifts.see(self.account, about, symbol, words):
+            self.manager.repository.note("alert", self.account, self.manager.now, reason=words)
+            for order in self._entries(symbol):
+                self.manager.cancel(order.order_id)
+        self._block()
+
+    def _entries(self, symbol: str) -> Sequence[Order]:
+        found = self.manager.repository.open_orders(self.account, symbol or None)
+        return [order for order in found if not order.reduce_only and order.strategy != EXTERNAL]
+
+    def _block(self) -> None:
+        """Let the order manager know where no new risk may be taken."""
+        self.manager.drifts = {d.symbol: f"drift: {d.words}" for d in self._drifts.open(self.account)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from workbench.trading.session import BarSession, Market
 class Replay:
     """What a replay did: orders, fills and the journal as the repository keeps them, and equity after each instant.
 
-    `times` are UTC nanoseconds of bar starts, `equity` the total over all accounts in currency.
+    `times` are UTC nanoseconds of bar starts, `equity` the total over all accounts in currency. `mode` is stepwise
+    or precomputed, `elapsed_s` the seconds it took: the strategy's answers, risk, orders and journal.
     """
 
     repository: MemoryRepository
@@ -39,6 +41,8 @@ class Replay:
     bars: int
     data: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = ""
+    mode: str = "stepwise"
+    elapsed_s: float = 0.0
 
     @property
     def fills(self) -> list[Fill]:
@@ -49,6 +53,11 @@ class Replay:
     def waiting(self) -> list[Order]:
         """Orders that wait for a bar that did not come."""
         return [o for o in self.repository.orders() if o.state is OrderState.ACKED and o.level is None]
+
+    @property
+    def bars_a_second(self) -> float:
+        """How many bars of one symbol went by in a second."""
+        return self.bars / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     def summary(self) -> dict[str, Any]:
         """What happened, in figures, as JSON values; money as text, exact."""
@@ -80,6 +89,57 @@ def account_of(symbol: str, terms: Terms) -> str:
     return "paper" if terms.shared_cash else f"paper:{symbol}"
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a replay stands on, whichever way it goes: histories, open accounts, the order path in memory.
+
+    `times` are all instants of the histories, `first` the place of the first one that is traded.
+    """
+
+    histories: tuple[PriceHistory, ...]
+    terms: Terms
+    broker: BarBroker
+    repository: MemoryRepository
+    ledger: Ledger
+    manager: OrderManager
+    accounts: dict[str, Decimal]
+    times: NDArray[np.int64]
+    first: int
+
+    def markets(self) -> list[Market]:
+        """The symbols as a session trades them, each with its columns and its account."""
+        return [
+            Market(h.symbol, account_of(h.symbol, self.terms), Bars(**h.columns), h.fingerprint) for h in self.histories
+        ]
+
+    def replay(self, mode: str, equity: NDArray[np.float64], began: float) -> Replay:
+        """What a replay that has ended did; it began at `began` on the performance counter."""
+        bars = sum(int((h.times >= self.times[self.first]).sum()) for h in self.histories) if len(equity) else 0
+        return Replay(
+            self.repository, self.ledger, self.broker, self.accounts, self.times[self.first :], equity, bars,
+            mode=mode, elapsed_s=time.perf_counter() - began,
+        )  # fmt: skip
+
+
+def prepare(
+    histories: Sequence[PriceHistory], terms: Terms, broker: BarBroker, risk: RiskChain, trade_from: int
+) -> Ground:
+    """Open the accounts and put the order path together, in memory."""
+    instruments = {history.symbol: history.instrument for history in histories}
+    with localcontext(MONEY_CONTEXT):
+        share = terms.cash if terms.shared_cash else terms.cash / len(histories)
+    accounts = {account_of(symbol, terms): share for symbol in instruments}
+    repository, ledger = MemoryRepository(), Ledger()
+    for account, cash in accounts.items():
+        ledger.open_account(account, cash)
+        mine = [i for i in instruments.values() if account_of(i.symbol, terms) == account]
+        broker.open_account(account, cash, mine)
+    times = histories[0].times if len(histories) == 1 else np.unique(np.concatenate([h.times for h in histories]))
+    manager = OrderManager(repository, broker, risk, ledger, instruments, from_ns(int(times[0])))
+    first = int(np.searchsorted(times, trade_from))
+    return Ground(tuple(histories), terms, broker, repository, ledger, manager, accounts, times, first)
+
+
 def replay(
     name: str,
     strategy: Strategy,
@@ -93,32 +153,20 @@ def replay(
     progress: ProgressCallback = no_progress,
 ) -> Replay:
     """Trade histories bar by bar. Bars that start before `trade_from` (ns UTC) are only past for the strategy."""
-    instruments = {history.symbol: history.instrument for history in histories}
-    with localcontext(MONEY_CONTEXT):
-        share = terms.cash if terms.shared_cash else terms.cash / len(histories)
-    accounts = {account_of(symbol, terms): share for symbol in instruments}
-    repository, ledger = MemoryRepository(), Ledger()
-    for account, cash in accounts.items():
-        ledger.open_account(account, cash)
-        mine = [i for i in instruments.values() if account_of(i.symbol, terms) == account]
-        broker.open_account(account, cash, mine)
-    markets = [Market(h.symbol, account_of(h.symbol, terms), Bars(**h.columns), h.fingerprint) for h in histories]
-    times = np.unique(np.concatenate([h.times for h in histories]))
-    manager = OrderManager(repository, broker, risk, ledger, instruments, from_ns(int(times[0])))
-    session = BarSession(name, strategy, terms, markets, broker, manager, history=live_history)
-
+    began = time.perf_counter()
+    ground = prepare(histories, terms, broker, risk, trade_from)
+    session = BarSession(name, strategy, terms, ground.markets(), broker, ground.manager, history=live_history)
+    times, first, ledger = ground.times, ground.first, ground.ledger
     at = {h.symbol: np.searchsorted(h.times, times) for h in histories}
     present = {h.symbol: np.isin(times, h.times) for h in histories}
-    first = int(np.searchsorted(times, trade_from))
     equity = np.empty(len(times) - first)
     for i in range(first, len(times)):
         now = {h.symbol: h.bar(int(at[h.symbol][i])) for h in histories if present[h.symbol][i]}
         seen = {symbol: int(at[symbol][i]) + 1 for symbol in now}
         session.on_bars(now, seen, max(bar.end for bar in now.values()))
         with localcontext(MONEY_CONTEXT):
-            equity[i - first] = float(sum((ledger.equity(account) for account in accounts), Decimal(0)))
+            equity[i - first] = float(sum((ledger.equity(account) for account in ground.accounts), Decimal(0)))
         if i % 64 == 0:
             progress("replay", i - first, len(equity))
     progress("replay", len(equity), len(equity))
-    bars = sum(int((h.times >= trade_from).sum()) for h in histories)
-    return Replay(repository, ledger, broker, accounts, times[first:], equity, bars)
+    return ground.replay("stepwise", equity, began)

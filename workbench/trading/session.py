@@ -13,8 +13,9 @@ import numpy as np
 from workbench.errors import BadInput
 from workbench.fills import Terms, percent_of_rate, rate_of_percent
 from workbench.model import Action, Bar, Direction, Protection, Signal, SizeRequest, SizeRule
-from workbench.ports import BarBroker
+from workbench.ports import BarBroker, Broker
 from workbench.strategy import Bars, Strategy
+from workbench.strategy import Columns as Answer
 from workbench.trading.order_manager import OrderManager
 
 
@@ -51,12 +52,13 @@ class BarSession:
         strategy: Strategy,
         terms: Terms,
         markets: Sequence[Market],
-        broker: BarBroker,
+        broker: Broker,
         manager: OrderManager,
         *,
         history: int,
     ) -> None:
         self.name, self.strategy, self.broker, self.manager = name, strategy, broker, manager
+        self._bar_broker = broker if isinstance(broker, BarBroker) else None
         self.markets = {market.symbol: market for market in markets}
         self.history = max(history, strategy.warmup or 0)
         self.size, self.protection = terms.size_for(strategy), terms.protection_for(strategy)
@@ -87,8 +89,8 @@ class BarSession:
                     f"bar of {symbol}", bar.start.isoformat(), f"does not follow the last, {last.isoformat()}"
                 )
         self.last_seen.update({symbol: bar.start for symbol, bar in closed.items()})
-        if closed:
-            self.broker.trade_bars(closed)
+        if closed and self._bar_broker is not None:
+            self._bar_broker.trade_bars(closed)
         for symbol, bar in closed.items():
             if bar.traded:
                 self.manager.ledger.mark(symbol, bar.close)
@@ -102,7 +104,7 @@ class BarSession:
 
     def _signals(self, market: Market, bar: Bar, rows: int) -> list[Signal]:
         """What the strategy wants at the close of a bar, exits first."""
-        answer = self.strategy.answer(market.columns.rows(max(0, rows - self.history), rows))
+        answer = self._answer(market, rows)
         if len(answer) == 0:
             return []
         long_entry, long_exit = bool(answer.entries[-1]), bool(answer.exits[-1])
@@ -110,6 +112,8 @@ class BarSession:
         long_entry, short_entry = long_entry and not long_exit, short_entry and not short_exit  # row 15
         if long_entry and short_entry:  # row 16
             long_entry = short_entry = False
+        if not (long_exit or short_exit or long_entry or short_entry):
+            return []
         wanted = [
             (long_exit, Action.EXIT, Direction.LONG),
             (short_exit, Action.EXIT, Direction.SHORT),
@@ -140,6 +144,10 @@ class BarSession:
             for flag, action, direction in wanted
             if flag
         ]
+
+    def _answer(self, market: Market, rows: int) -> Answer:
+        """The strategy's answer over the past; only its last row is read."""
+        return self.strategy.answer(market.columns.rows(max(0, rows - self.history), rows))
 
     def _levels(self, stop: float, target: float, trail: float) -> Protection:
         """The levels of an entry: the answer's own where it gives any, else the run's."""

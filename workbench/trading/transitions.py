@@ -11,7 +11,7 @@ from workbench.model import FINAL, Order
 from workbench.model import OrderState as S
 from workbench.ports import OrderRepository
 
-__all__ = ["FINAL", "TRANSITIONS", "WORKING", "OrderEvent", "following", "move"]
+__all__ = ["AT_BROKER", "FINAL", "IN_FLIGHT", "TRANSITIONS", "WORKING", "OrderEvent", "following", "move"]
 
 
 class OrderEvent(StrEnum):
@@ -20,6 +20,8 @@ class OrderEvent(StrEnum):
     DENY = "deny"
     HOLD = "hold"
     PASS = "pass"
+    PARK = "park"
+    TRIGGER = "trigger"
     AUTHORISE = "authorise"
     UNSENT = "unsent"
     LOSE = "lose"
@@ -31,10 +33,12 @@ class OrderEvent(StrEnum):
     ASK_MODIFY = "ask_modify"
     CANCEL = "cancel"
     MODIFY = "modify"
+    MODIFY_PARTIAL = "modify_partial"
     REFUSE_CHANGE = "refuse_change"
     REFUSE_CHANGE_PARTIAL = "refuse_change_partial"
     EXPIRE = "expire"
     CONTRADICT = "contradict"
+    RULE = "rule"
 
 
 E = OrderEvent
@@ -47,10 +51,22 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.AWAITING_APPROVAL, E.PASS): S.READY,
     (S.AWAITING_APPROVAL, E.DENY): S.DENIED,
     (S.AWAITING_APPROVAL, E.EXPIRE): S.EXPIRED,
+    (S.AWAITING_APPROVAL, E.CANCEL): S.CANCELLED,
+    # kept here: until a price or a time, until other legs filled, or while its pieces are worked
+    (S.RECEIVED, E.PARK): S.HELD,
+    (S.READY, E.PARK): S.HELD,  # another order that reduces the same position has to end first
+    (S.HELD, E.TRIGGER): S.READY,
+    (S.HELD, E.MODIFY): S.HELD,
+    (S.HELD, E.FILL_PART): S.HELD,  # a piece of it filled
+    (S.HELD, E.FILL_ALL): S.FILLED,
+    (S.HELD, E.CANCEL): S.CANCELLED,
+    (S.HELD, E.EXPIRE): S.EXPIRED,
+    (S.HELD, E.REJECT): S.REJECTED,  # a piece of it was
     # sending, once
     (S.READY, E.AUTHORISE): S.SENDING,
     (S.READY, E.CANCEL): S.CANCELLED,
     (S.READY, E.EXPIRE): S.EXPIRED,
+    (S.READY, E.MODIFY): S.READY,  # clamped to what is left to reduce
     (S.SENDING, E.UNSENT): S.READY,  # only by the process that saw no byte leave
     (S.SENDING, E.LOSE): S.UNKNOWN,
     (S.SENDING, E.ACKNOWLEDGE): S.ACKED,
@@ -93,8 +109,9 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.CANCEL_PENDING, E.REFUSE_CHANGE): S.ACKED,
     (S.CANCEL_PENDING, E.REFUSE_CHANGE_PARTIAL): S.PARTIAL,
     (S.CANCEL_PENDING, E.EXPIRE): S.EXPIRED,
-    (S.CANCEL_PENDING, E.LOSE): S.UNKNOWN,
     (S.MODIFY_PENDING, E.MODIFY): S.ACKED,
+    (S.MODIFY_PENDING, E.MODIFY_PARTIAL): S.PARTIAL,
+    (S.MODIFY_PENDING, E.ASK_CANCEL): S.CANCEL_PENDING,
     (S.MODIFY_PENDING, E.FILL_PART): S.MODIFY_PENDING,
     (S.MODIFY_PENDING, E.FILL_ALL): S.FILLED,
     (S.MODIFY_PENDING, E.ACKNOWLEDGE): S.MODIFY_PENDING,
@@ -103,7 +120,6 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.MODIFY_PENDING, E.REFUSE_CHANGE_PARTIAL): S.PARTIAL,
     (S.MODIFY_PENDING, E.CANCEL): S.CANCELLED,
     (S.MODIFY_PENDING, E.EXPIRE): S.EXPIRED,
-    (S.MODIFY_PENDING, E.LOSE): S.UNKNOWN,
     # an acknowledgement that comes late says nothing new
     (S.FILLED, E.ACKNOWLEDGE): S.FILLED,
     (S.CANCELLED, E.ACKNOWLEDGE): S.CANCELLED,
@@ -136,14 +152,27 @@ TRANSITIONS: dict[tuple[S, E], S] = {
             S.EXTERNAL,
         )
     },
+    # a person has looked, and says that nothing more comes of it
+    (S.UNKNOWN, E.RULE): S.CANCELLED,
+    (S.QUARANTINED, E.RULE): S.CANCELLED,
     # found at the broker, not ours
+    (S.EXTERNAL, E.ACKNOWLEDGE): S.EXTERNAL,
+    (S.EXTERNAL, E.MODIFY): S.EXTERNAL,
+    (S.EXTERNAL, E.ASK_CANCEL): S.CANCEL_PENDING,  # by a person, or a panic
+    (S.EXTERNAL, E.REJECT): S.REJECTED,
     (S.EXTERNAL, E.FILL_PART): S.EXTERNAL,
     (S.EXTERNAL, E.FILL_ALL): S.FILLED,
     (S.EXTERNAL, E.CANCEL): S.CANCELLED,
     (S.EXTERNAL, E.EXPIRE): S.EXPIRED,
 }
 
-WORKING = frozenset({S.READY, S.SENDING, S.ACKED, S.PARTIAL, S.CANCEL_PENDING, S.MODIFY_PENDING, S.UNKNOWN})
+AT_BROKER = frozenset({S.ACKED, S.PARTIAL, S.CANCEL_PENDING, S.MODIFY_PENDING, S.EXTERNAL})
+"""States in which the broker has it and it may trade."""
+
+IN_FLIGHT = frozenset({S.SENDING, S.UNKNOWN, S.CANCEL_PENDING, S.MODIFY_PENDING})
+"""States that wait for an answer."""
+
+WORKING = AT_BROKER | IN_FLIGHT | {S.READY, S.HELD}
 """States in which an order may still trade."""
 
 

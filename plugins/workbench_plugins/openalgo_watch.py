@@ -1,0 +1,123 @@
+"""The watch: asks the books when something moved, and from time to time anyway, and keeps what is new."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+from workbench.errors import WorkbenchError
+from workbench.ports import BrokerOrder, Execution
+from workbench_plugins.openalgo_api import Api, Line
+from workbench_plugins.openalgo_books import Books, filled_of
+
+GAP = 0.05
+"""Seconds between two looks at least: updates come in bursts."""
+LAG = 30.0
+"""Seconds for which fills that were announced are looked for at once; after that the usual rounds must do."""
+
+
+class Watch:
+    """A thread that turns "something happened" into orders and fills, as only the books tell fills with stable ids.
+
+    The stream nudges it. A feed can be up and mute, so it also looks every `every` seconds, or every `rarely` seconds
+    while order updates flow. What it finds new waits for `drain`; after a start it finds the whole day new, as nobody
+    knows what was missed.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        books: Books,
+        line: Line,
+        is_told: Callable[[], bool],
+        *,
+        every: float = 2.0,
+        rarely: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api, self._books, self._line, self._is_told = api, books, line, is_told
+        self._every, self._rarely, self._clock = every, max(rarely, every), clock
+        self._found: queue.SimpleQueue[BrokerOrder | Execution] = queue.SimpleQueue()
+        self._nudged = threading.Event()
+        self._stop = threading.Event()
+        self._announced: dict[str, tuple[Decimal, float]] = {}
+        self._told_fills: set[str] = set()
+        self._told_orders: dict[str, BrokerOrder] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.looks = 0
+
+    def start(self) -> None:
+        """Begin, in a daemon thread."""
+        self._thread = threading.Thread(target=self._run, name="openalgo-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; within a few seconds, or once the question it waits for is answered."""
+        self._stop.set()
+        self._nudged.set()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def nudge(self, order_id: str = "", filled: Decimal | None = None) -> None:
+        """Say that something happened, and how much of an order has filled where that was told."""
+        if order_id and filled:
+            with self._lock:
+                self._announced[order_id] = filled, self._clock()
+        self._nudged.set()
+
+    def drain(self) -> list[BrokerOrder | Execution]:
+        """What was found since the last call, in the order in which it happened as far as the books tell."""
+        found = []
+        while True:
+            try:
+                found.append(self._found.get_nowait())
+            except queue.Empty:
+                return found
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            self._nudged.clear()
+            is_behind = False
+            try:
+                is_behind = self._look()
+                failures = 0
+                self._line.trouble("books")
+            except WorkbenchError as error:
+                failures += 1
+                self._line.trouble("books", f"books: {error}")
+            self.looks += 1
+            usual = self._rarely if self._is_told() else self._every
+            if failures:
+                # a server that is down is asked less and less, though a nudge still asks at once
+                usual = min(self._every * 2 ** min(failures, 6), 30.0)
+            self._stop.wait(GAP)
+            self._nudged.wait(3 * GAP if is_behind else max(usual - GAP, 0))
+        self._api.close()
+
+    def _look(self) -> bool:
+        """Ask the books and keep what is new, fills before the states they lead to; whether fills are still missing."""
+        orders, fills = self._books.both()
+        for fill in fills:
+            if fill.fill_id not in self._told_fills:
+                self._found.put(fill)
+                self._told_fills.add(fill.fill_id)
+        filled = filled_of(fills)
+        now = self._clock()
+        for order in orders:
+            if self._told_orders.get(order.broker_id) != order:
+                self._found.put(order)
+                self._told_orders[order.broker_id] = order
+                if order.filled and filled.get(order.broker_id, Decimal(0)) < order.filled:
+                    # a trade book lags behind its order book
+                    with self._lock:
+                        self._announced[order.broker_id] = order.filled, now
+        with self._lock:
+            self._announced = {
+                order_id: (size, at)
+                for order_id, (size, at) in self._announced.items()
+                if filled.get(order_id, Decimal(0)) < size and now - at < LAG
+            }
+            return bool(self._announced)

@@ -1,0 +1,225 @@
+"""Monitor: orders that are kept here until their price, their time or their turn comes, and what keeps exits apart."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from workbench.fills import Levels
+from workbench.model import (
+    FINAL,
+    MONEY_CONTEXT,
+    Order,
+    OrderState,
+    OrderType,
+    Side,
+    Validity,
+    new_id,
+)
+from workbench.ports import Verdict
+from workbench.trading.legs import Legs
+from workbench.trading.tickets import HELD, way_of
+from workbench.trading.transitions import AT_BROKER, IN_FLIGHT, OrderEvent
+
+if TYPE_CHECKING:
+    from workbench.trading.order_manager import OrderManager
+
+_PIECES = uuid.UUID("5d0a9b8e-91a4-5f0c-a0b5-65d2a7f0f9c3")
+_TRIES_AGAIN = timedelta(seconds=1)
+_RISES = {OrderType.STOP: Side.BUY, OrderType.STOP_LIMIT: Side.BUY, OrderType.TRAILING_STOP: Side.BUY,
+          OrderType.TARGET: Side.SELL, OrderType.LIMIT_IF_TOUCHED: Side.SELL}  # fmt: skip
+"""For each type the side whose level is reached by a rise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Where a symbol traded since the last look; a single quote has all three alike."""
+
+    low: Decimal
+    high: Decimal
+    last: Decimal
+
+
+class Monitor:
+    """Works the orders in state HELD, and clamps exits where the broker does not.
+
+    Everything it knows is on file: it goes on after a restart from the orders alone. A level counts as reached by any
+    price of the range that was traded; what it triggers goes to the market, or to its limit.
+    """
+
+    def __init__(self, manager: OrderManager) -> None:
+        self._manager = manager
+        self.legs = Legs(manager)
+
+    def look(self, account: str, prices: Mapping[str, PriceRange]) -> bool:
+        """Move every held order of an account as far as it can go; whether anything moved."""
+        manager, moved = self._manager, False
+        for order in manager.repository.open_orders(account):
+            if order.state is OrderState.HELD:
+                moved = self._look_at(order, prices.get(order.symbol)) or moved
+            elif order.state is OrderState.READY and manager.now - order.created_at >= _TRIES_AGAIN:
+                moved = manager.send(order).state is not OrderState.READY or moved  # not a byte of it left before
+            elif order.state in AT_BROKER and self._is_over(order) and order.state is not OrderState.CANCEL_PENDING:
+                manager.cancel(order.order_id)
+                moved = True
+        return self.legs.unwind() or moved
+
+    def _look_at(self, order: Order, price: PriceRange | None) -> bool:
+        manager, handling = self._manager, order.handling
+        if order.expires_at is not None and manager.now >= order.expires_at:
+            manager.step(replace(order, reason=f"good till {order.expires_at.isoformat()}"), OrderEvent.EXPIRE)
+            return True
+        if self._is_over(order):
+            manager.step(replace(order, reason="good for its day alone"), OrderEvent.EXPIRE)
+            return True
+        if handling.after_market and manager.hours is not None and manager.hours.is_open(manager.now) is False:
+            return False
+        if handling.rank and not self.legs.may_go(order):
+            return False
+        if handling.pieces:
+            return self._next_piece(order)
+        if order.type in _RISES and way_of(order.type, manager.broker.capabilities, protects=order.protects) == HELD:
+            return price is not None and self._try_level(order, price)
+        _, others, room = self._room(order)
+        if order.reduce_only and others and room < order.size and not manager.broker.capabilities.protection:
+            return False  # until what else reduces the position has ended
+        return self._release(order)
+
+    def _is_over(self, order: Order) -> bool:
+        """Whether the time for which an order was meant has passed."""
+        hours, now, handling = self._manager.hours, self._manager.now, order.handling
+        if handling.good_till is not None and now >= handling.good_till:
+            return True
+        is_held = order.state is OrderState.HELD
+        return (
+            is_held
+            and handling.validity is Validity.DAY
+            and hours is not None
+            and (hours.day(now) > hours.day(order.created_at))
+        )
+
+    # ---- levels ------------------------------------------------------------------------------------------------------
+
+    def _try_level(self, order: Order, price: PriceRange) -> bool:
+        assert order.level is not None
+        rises = _RISES[order.type] is order.side
+        if price.high >= order.level if rises else price.low <= order.level:
+            kind = OrderType.LIMIT if order.type.has_limit else OrderType.MARKET
+            return self._release(replace(order, type=kind, level=None, reason=f"reached its level {order.level:f}"))
+        trail = order.handling.trail or (order.protection.trail if order.protects else None)
+        if order.type is OrderType.TRAILING_STOP and trail is not None:
+            held = Side.BUY if order.side is Side.SELL else Side.SELL
+            best = price.high if held is Side.BUY else price.low
+            moved = Levels(held, None, None, trail, best).stop_now(self._manager.instruments[order.symbol])
+            if moved is not None and (moved[0] - order.level) * held.sign > 0:  # it never loosens
+                self._manager.step(replace(order, level=moved[0]), OrderEvent.MODIFY)
+                return True
+        return False
+
+    def _release(self, order: Order) -> bool:
+        """Let an order go as it is; whether it left here."""
+        manager = self._manager
+        ends = None if manager.intent_life is None else manager.now + manager.intent_life
+        manager.send(manager.step(replace(order, expires_at=ends), OrderEvent.TRIGGER))
+        return True
+
+    # ---- exits that share a position ---------------------------------------------------------------------------------
+
+    def clamp(self, order: Order) -> Order | None:
+        """An order cut to what there is to reduce; None where it has to wait, or nothing is left.
+
+        Orders of one strategy that reduce the same position never add up to more than it at the broker: what rests
+        there is cancelled first, and this one is kept until that is confirmed. A broker that holds protection does so.
+        """
+        manager = self._manager
+        if not order.reduce_only or manager.broker.capabilities.protection:
+            return order
+        held, others, room = self._room(order)
+        if held == 0:
+            manager.step(replace(order, reason="nothing left to reduce"), OrderEvent.CANCEL)
+            return None
+        if room >= order.size:
+            return order
+        if not others:
+            return manager.step(replace(order, size=held, reason="clamped to the position"), OrderEvent.MODIFY)
+        reason = f"waits until order {others[0].order_id} has ended: both would sell the same position"
+        manager.step(replace(order, expires_at=None, reason=reason), OrderEvent.PARK)
+        for other in others:
+            if other.type is not OrderType.MARKET:
+                manager.cancel(other.order_id)
+        return None
+
+    def _room(self, order: Order) -> tuple[Decimal, list[Order], Decimal]:
+        """What there is to reduce, what else of the strategy may reduce it at the broker, and what that leaves."""
+        manager = self._manager
+        others = [
+            other
+            for other in manager.repository.open_orders(order.account, order.symbol)
+            if other.order_id != order.order_id
+            and other.reduce_only
+            and other.strategy == order.strategy
+            and other.side is order.side
+            and (other.state in AT_BROKER or other.state in IN_FLIGHT)
+        ]
+        position = manager.ledger.position(order.account, order.strategy, order.symbol).size
+        with localcontext(MONEY_CONTEXT):
+            held = max(-position * order.side.sign, Decimal(0))
+            return held, others, held - sum((other.remaining for other in others), Decimal(0))
+
+    # ---- pieces ------------------------------------------------------------------------------------------------------
+
+    def _next_piece(self, parent: Order) -> bool:
+        """Send the next piece of an order once the last one is done and the pause is over."""
+        manager, handling = self._manager, parent.handling
+        pieces = manager.repository.pieces_of(parent)
+        if any(piece.state not in FINAL for piece in pieces):
+            return False
+        if pieces and pieces[-1].state is not OrderState.FILLED:
+            last = pieces[-1]
+            words = f"piece {len(pieces)} was {last.state}: {last.reason}"
+            manager.step(replace(parent, reason=words), OrderEvent.CANCEL)
+            return True
+        if pieces and manager.now < pieces[-1].created_at + timedelta(seconds=float(handling.slice_pause)):
+            return False
+        assert handling.pieces is not None
+        piece = replace(
+            parent,
+            order_id=new_id(),
+            client_order_id=str(uuid.uuid5(_PIECES, json.dumps([parent.client_order_id, len(pieces) + 1]))),
+            parent_id=parent.order_id,
+            size=min(handling.pieces, parent.remaining),
+            filled=Decimal(0),
+            created_at=manager.now,
+            handling=replace(handling, display=None, slice_size=None, slice_pause=Decimal(0), legs=None, rank=0),
+            expires_at=_end(manager.now, manager.intent_life),
+            state=OrderState.RECEIVED,
+            reason="",
+        )
+        words = f"piece {len(pieces) + 1} of {parent.order_id}"
+        with manager.repository.transaction():
+            manager.repository.add_order(piece, [Verdict("pieces", "allow", words)], manager.now)
+            piece = manager.step(piece, OrderEvent.PASS)
+        manager.send(piece)
+        return True
+
+    def piece_moved(self, piece: Order) -> None:
+        """Count what a piece filled in the order it is a piece of."""
+        manager = self._manager
+        assert piece.parent_id is not None
+        parent = manager.repository.order(piece.parent_id)
+        if not parent.handling.pieces or piece.protects:
+            return
+        with localcontext(MONEY_CONTEXT):
+            filled = sum((p.filled for p in manager.repository.pieces_of(parent) if not p.protects), Decimal(0))
+        if filled != parent.filled:
+            event = OrderEvent.FILL_ALL if filled >= parent.size else OrderEvent.FILL_PART
+            manager.step(replace(parent, filled=filled), event)
+
+
+def _end(now: datetime, life: timedelta | None) -> datetime | None:
+    return None if life is None else now + life

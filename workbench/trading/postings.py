@@ -1,0 +1,62 @@
+"""Postings: the lines of double-entry book-keeping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Context, Decimal, localcontext
+from enum import StrEnum
+
+from workbench.errors import WorkbenchError
+
+BOOK_CONTEXT = Context(prec=60)
+"""Digits kept in the books: sums of products of money's 40 digits stay exact."""
+
+
+class Heading(StrEnum):
+    """What a balance is of. Cash and holdings are what the account has; the others say where it came from."""
+
+    CASH = "cash"
+    HOLDING = "holding"
+    CAPITAL = "capital"
+    GAIN = "gain"
+    FEES = "fees"
+    DIVIDENDS = "dividends"
+    FUNDING = "funding"
+    INTEREST = "interest"
+    CORRECTIONS = "corrections"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line: an amount under a heading, positive where the account has more of it or spent it."""
+
+    heading: Heading
+    amount: Decimal
+    currency: str
+    strategy: str = ""
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Postings that belong together and sum to nothing; `settles` is the day from which the cash may be used."""
+
+    account: str
+    what: str
+    subject: str
+    time: datetime | None
+    postings: tuple[Posting, ...]
+    settles: date | None = None
+
+    def check(self) -> None:
+        """Raise WorkbenchError where the postings do not sum to nothing."""
+        with localcontext(BOOK_CONTEXT):
+            total = sum((posting.amount for posting in self.postings), Decimal(0))
+        if total:
+            raise WorkbenchError(f"ledger: {self.what} {self.subject} does not balance by {total}")
+
+    def under(self, heading: Heading) -> Decimal:
+        """What the transaction did to one heading."""
+        with localcontext(BOOK_CONTEXT):
+            return sum((posting.amount for posting in self.postings if posting.heading is heading), Decimal(0))
