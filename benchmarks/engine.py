@@ -2,7 +2,8 @@
 
     python benchmarks/engine.py [--json] [--rounds 3]
 
-One strategy, one size, one fee, one file of bars for all; rounds interleaved, the median of each engine counts.
+One strategy, one size, one fee, one file of bars for all; rounds interleaved, medians reported; a ratio is
+the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -133,17 +134,17 @@ def _case(
     trades: dict[Any, int],
 ) -> dict[str, Any]:
     """Ours in one mode beside one peer. Trades of the peer's bars are counted in our longest run, over as many bars."""
-    mine, theirs = median(speeds[mode, cross]), speeds[peer, cross]
-    other = median(theirs) if theirs else None
+    mine, theirs = speeds[mode, cross], speeds[peer, cross]
     closed = closed_trades(run, history.bars)
     return {
         "name": cross.name,
         "mode": mode,
-        "ours_bars_s": round(mine),
+        "ours_bars_s": round(median(mine)),
         "trades": closed,
         "peer": peer,
-        "peer_bars_s": None if other is None else round(other),
-        "ratio": None if other is None else round(mine / other, 2),
+        "peer_bars_s": round(median(theirs)) if theirs else None,
+        # round by round: what slows the machine for a while slows both
+        "ratio": round(median(a / b for a, b in zip(mine, theirs, strict=False)), 2) if theirs else None,
         "bars": history.bars,
         "bars_an_order": round(history.bars / max(len(run.fills), 1), 1),
         "peer_bars": PEER_BARS[peer],

@@ -38,6 +38,9 @@ class Settings(BaseModel):
     feeds: dict[str, Literal["loop", "replay", "poll"]] = Field(
         default={}, description='How a strategy\'s data is fed, as [feeds] my_strategy = "replay".'
     )
+    templates: dict[str, dict[str, float | int | str | bool]] = Field(
+        default={}, description='Order templates, as [templates.scalp] type = "limit", validity = "day", stop = 1.'
+    )
     seconds_per_bar: float = Field(
         default=1.0, gt=0, le=86_400, description="Pace of the looped sample and of replayed files."
     )
@@ -79,7 +82,13 @@ def load_settings(home: str | Path | None = None) -> Settings:
         origin = dict.fromkeys(values, str(file))
     if "home" in values:
         raise BadInput("settings file", str(file), "holds the key home", "set WORKBENCH_HOME instead")
-    for key in Settings.model_fields.keys() - {"home", "limits", "gates", "feeds"}:  # tables have no variable
+    for key in Settings.model_fields.keys() - {
+        "home",
+        "limits",
+        "gates",
+        "feeds",
+        "templates",
+    }:  # tables have no variable
         variable = f"WORKBENCH_{key.upper()}"
         if variable in os.environ:
             text = os.environ[variable]

@@ -74,9 +74,14 @@ class Line:
         self.budget = RateBudget(limits)
         self.latency = Latency()
         self.mode = ""
+        self.mode_at = 0.0
         self.is_up = False
         self._troubles: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    def note_mode(self, is_sandbox: bool) -> None:
+        """Note the mode that an answer told."""
+        self.mode, self.mode_at = "sandbox" if is_sandbox else "live", time.monotonic()
 
     def trouble(self, where: str, words: str = "") -> None:
         """Note what is wrong somewhere, or, without words, that nothing is any more."""
@@ -172,6 +177,16 @@ class Api:
         self._good(endpoint, body)
         return body
 
+    def mode(self, fresh: float = 1.0) -> str:
+        """Which mode OpenAlgo is in: what was told in the last `fresh` seconds, else it is asked; may be Unanswered."""
+        if not self.line.mode or time.monotonic() - self.line.mode_at > fresh:
+            told = self.ask("analyzer").get("data")
+            flag = told.get("analyze_mode") if isinstance(told, dict) else None
+            if not isinstance(flag, bool):
+                raise Unanswered(f"OpenAlgo analyzer: analyze_mode is {flag!r}")
+            self.line.note_mode(flag)
+        return self.line.mode
+
     def _wait(self, kind: str, urgent: bool = False) -> float:
         """Wait for room in the rate limit, for as long as there is patience; how long it would take beyond that."""
         patience = self._patience
@@ -199,7 +214,7 @@ class Api:
 
     def _good(self, endpoint: str, body: Body) -> None:
         if endpoint in SAYS_MODE and body.get("mode") != "semi_auto":
-            self.line.mode = "sandbox" if body.get("mode") == "analyze" else "live"
+            self.line.note_mode(body.get("mode") == "analyze")
         if endpoint != "search":
             self.line.trouble("session")
 

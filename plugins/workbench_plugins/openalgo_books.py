@@ -52,9 +52,13 @@ class Books:
         fills = self.fills()
         filled = filled_of(fills)
         orders = [self._order(one, filled.get(wire.identity(one, "orderid"), ZERO)) for one in listed]
+        once: dict[str, BrokerOrder] = {}
+        for order in orders:
+            if once.setdefault(order.broker_id, order) != order:
+                raise Unreadable(f"OpenAlgo orderbook: tells order {order.broker_id} twice, with other numbers")
         if listed:
             self.echoes = all("strategy" in one for one in listed)
-        return orders, fills
+        return list(once.values()), fills
 
     def orders(self) -> list[BrokerOrder]:
         """All orders of the day."""

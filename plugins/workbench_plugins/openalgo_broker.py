@@ -1,13 +1,14 @@
 """The OpenAlgo broker: orders to a self-hosted OpenAlgo server, each sent once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from workbench.errors import BadInput, Refused, UnknownName, WorkbenchError
+from workbench.errors import BadInput, NotSent, Refused, UnknownName
 from workbench.gateway import Lost
 from workbench.model import Order, Position, Validity
 from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Execution
@@ -19,7 +20,7 @@ from workbench_plugins.openalgo_symbols import Symbols
 from workbench_plugins.openalgo_tags import Tags
 from workbench_plugins.openalgo_ticket import fields_of, report_of
 from workbench_plugins.openalgo_watch import Watch
-from workbench_plugins.openalgo_wire import IST, PRICETYPES, PRODUCTS, Unreadable, identity
+from workbench_plugins.openalgo_wire import IST, PRICETYPES, PRODUCTS, identity
 
 SERVER_GIVES_UP = 120.0
 """Seconds for which OpenAlgo may go on talking to its broker about an order whose answer we no longer wait for."""
@@ -106,7 +107,8 @@ class OpenAlgoBroker:
         if self._listener is not None:
             raise BadInput("listener", type(listener).__name__, "this broker is connected already")
         self._listener = listener
-        self._learn_mode()
+        with suppress(Unanswered):  # the line has noted it
+            self._api.mode()
         self._watch.start()
         if self._stream is not None:
             self._stream.start()
@@ -156,21 +158,21 @@ class OpenAlgoBroker:
         if found:
             return found
         try:
-            contract = self._symbols.contract(self._api, order.symbol, within=3.0)
+            contract = self._symbols.learn(self._api, order.symbol, within=3.0)
         except UnknownName as error:
             return str(error)
-        except (Unanswered, Unreadable):
-            return ""
         return misfit(order, contract, self._clock().astimezone(IST).date())
 
     def submit(self, order: Order) -> None:
         """Send one order, once: acknowledged, Refused, NotSent, or, as Lost, unknown."""
         listener, fields = self._tell, self._fields(order)
-        contract = self._symbols.known(order.symbol)
-        found = misfit(order, contract, self._clock().astimezone(IST).date()) if contract else ""
+        found = misfit(order, self._symbols.known(order.symbol), self._clock().astimezone(IST).date())
         if found:
             raise Refused(found)
-        fields["strategy"] = self._tags.keep(order.client_order_id)
+        try:
+            fields["strategy"] = self._tags.keep(order.client_order_id)
+        except OSError as error:
+            raise NotSent(f"not sent, as its tag cannot be kept: {error}") from None
         try:
             told = self._api.change("placeorder", fields)
         except Lost:
@@ -194,6 +196,7 @@ class OpenAlgoBroker:
         listener, fields = self._tell, self._fields(order)
         fields |= {"orderid": self._broker_id(order), "strategy": self._tags.of(order.client_order_id)}
         self._api.change("modifyorder", fields)
+        self._watch.outdate(order.broker_id)
         self._watch.nudge()
         listener.on_order(report_of(order, order.broker_id))
 
@@ -270,14 +273,6 @@ class OpenAlgoBroker:
     def _is_told(self) -> bool:
         return self._stream is not None and self._stream.carries_orders
 
-    def _learn_mode(self) -> None:
-        try:
-            told = self._api.ask("analyzer").get("data")
-        except WorkbenchError:
-            return  # the line has noted it
-        if isinstance(told, Mapping) and isinstance(told.get("analyze_mode"), bool):
-            self._line.mode = "sandbox" if told["analyze_mode"] else "live"
-
     def _wrong_mode(self) -> str:
         if self._expected and self._line.mode and self._expected != self._line.mode:
             return f"OpenAlgo is in {self._line.mode} mode and {self._expected} is expected: no order goes out"
@@ -289,12 +284,15 @@ class OpenAlgoBroker:
         return order.broker_id
 
     def _fields(self, order: Order) -> Body:
-        """An order's fields on the wire; Refused where they cannot be written."""
-        if self._expected and not self._line.mode:
-            self._learn_mode()
-        unknown = f"OpenAlgo's mode is not known and {self._expected} is expected" if not self._line.mode else ""
-        words = self._wrong_mode() or (unknown if self._expected else "")
-        words = words or objection(order, self._account, self.capabilities, self._symbols.to_wire)
+        """An order's fields on the wire; Refused where it cannot go, NotSent where the mode expected is not certain."""
+        if self._expected:
+            try:
+                self._api.mode()
+            except Unanswered as error:
+                raise NotSent(f"OpenAlgo's mode is not known and {self._expected} is expected: {error}") from None
+        words = self._wrong_mode() or objection(
+            order, self._account, self.capabilities, self._symbols.to_wire, is_sent=True
+        )
         if words:
             raise Refused(words)
         return fields_of(order, *self._symbols.to_wire(order.symbol), self.capabilities.products[0])

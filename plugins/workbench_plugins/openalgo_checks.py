@@ -14,9 +14,17 @@ CASH = ("NSE", "BSE")
 
 
 def objection(
-    order: Order, account: str, capabilities: BrokerCapabilities, to_wire: Callable[[str], tuple[str, str]]
+    order: Order,
+    account: str,
+    capabilities: BrokerCapabilities,
+    to_wire: Callable[[str], tuple[str, str]],
+    *,
+    is_sent: bool = False,
 ) -> str:
-    """What OpenAlgo cannot take by its rules alone, naming field, value and limit; empty where there is nothing."""
+    """What OpenAlgo cannot take by its rules alone, naming field, value and limit; empty where there is nothing.
+
+    Before it `is_sent`, an order may be of a type that is kept here until its price comes.
+    """
     if order.account != account:
         return f"account {order.account}: this OpenAlgo server trades {account}"
     try:
@@ -25,11 +33,14 @@ def objection(
         return str(error)
     if exchange.endswith("_INDEX"):
         return f"symbol {order.symbol}: an index cannot be traded; trade its future or its options"
-    if order.type not in capabilities.types:
+    validity, is_native = order.handling.validity, order.type in capabilities.types
+    if is_sent and not is_native:
         return f"type {order.type.value}: OpenAlgo takes {', '.join(sorted(t.value for t in capabilities.types))}"
-    validity = order.handling.validity
-    if validity not in capabilities.validities and order.type is not OrderType.MARKET:
-        # a market order trades at once or not at all, so its validity says nothing
+    # A market order trades at once or not at all, so its validity says nothing. What is kept here until its price
+    # comes goes out late, as a limit order that keeps its validity: then the day must do.
+    waits = is_sent or not is_native or order.protects
+    fits = validity is not Validity.IOC if waits else validity in capabilities.validities
+    if order.type is not OrderType.MARKET and not fits:
         return (
             f"validity {validity.value}: OpenAlgo has no such field and takes orders for the {Validity.DAY.value} only"
         )
@@ -51,13 +62,19 @@ def objection(
     return ""
 
 
-def misfit(order: Order, contract: Contract, today: date) -> str:
-    """What does not fit the contract: lot, tick, freeze quantity, expiry; empty where all fits. `today` is India's."""
+def misfit(order: Order, contract: Contract | None, today: date) -> str:
+    """What does not fit the contract: lot, tick, freeze quantity, expiry; empty where all fits or nothing is known.
+
+    `today` is India's.
+    """
+    if contract is None:
+        return ""
     if contract.expiry is not None and contract.expiry < today:
         return f"symbol {order.symbol}: the contract expired on {contract.expiry.isoformat()}"
     if contract.lot is not None and not on_grid(order.size, contract.lot):
         return f"size {order.size}: must be a multiple of the lot of {contract.lot} {order.symbol}"
-    if contract.freeze is not None and order.size > contract.freeze:
+    piece = min(order.size, order.handling.pieces or order.size)
+    if contract.freeze is not None and piece > contract.freeze:
         return f"size {order.size}: is above the freeze quantity {contract.freeze} of {order.symbol}; send it in slices"
     prices: tuple[tuple[str, Decimal | None], ...] = (("limit", order.limit), ("level", order.level))
     for name, value in prices:

@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from workbench.errors import WorkbenchError
 from workbench_plugins.openalgo_api import Key, Line
 from workbench_plugins.openalgo_symbols import Symbols
-from workbench_plugins.openalgo_wire import instant, number, text
+from workbench_plugins.openalgo_wire import Unreadable, instant, number, optional, text
 
 MOST_WAITING = 10_000
 """Ticks that wait for `drain`; the oldest are dropped beyond, as a newer price makes them worthless."""
@@ -117,7 +116,7 @@ class Stream:
             began = self._clock()
             try:
                 self._connect()
-            except (OSError, WebSocketException, TimeoutError, WorkbenchError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever broke, it must come back
                 self._line.trouble("stream", f"stream: {self._key.hide(str(error) or type(error).__name__)}")
             finally:
                 self.carries_orders = False
@@ -157,8 +156,11 @@ class Stream:
         """One message; what is not known is left alone, as newer servers say more."""
         kind = told.get("type")
         if kind == "order_update":
-            order_id, filled = text(told, "orderid", "stream"), told.get("filled_quantity")
-            self._on_order(order_id, None if filled in (None, "") else number(told, "filled_quantity", "stream"))
+            try:
+                self._on_order(text(told, "orderid", "stream"), optional(told, "filled_quantity", "stream"))
+            except Unreadable:
+                self.dropped += 1
+                self._on_up()  # something happened, and the books will tell what
         elif kind == "market_data":
             self._tick(told)
         elif kind == "subscribe_orders" and told.get("status") == "success":

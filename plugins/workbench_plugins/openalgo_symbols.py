@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,8 @@ EXCHANGES = (
     "NSE", "NFO", "CDS", "BSE", "BFO", "BCD", "MCX", "NCDEX", "NCO", "NSE_INDEX", "BSE_INDEX", "MCX_INDEX", "CRYPTO",
 )  # fmt: skip
 DERIVATIVES = frozenset({"NFO", "BFO", "CDS", "BCD", "MCX", "NCDEX", "NCO"})
+RESTS = timedelta(seconds=10)
+"""How long a symbol master that did not answer is not asked again."""
 _ESCAPES = (("%", "%25"), (" ", "%20"), (",", "%2C"))
 """What our symbols may not hold, and how it is written instead."""
 
@@ -61,6 +63,7 @@ class Symbols:
             self._named[key] = name
         self._clock = clock
         self._contracts: dict[str, tuple[date, Contract]] = {}
+        self._failed_at: datetime | None = None
 
     def to_wire(self, symbol: str) -> tuple[str, str]:
         """Exchange and symbol as OpenAlgo has them; BadInput for a symbol that does not say its exchange."""
@@ -81,6 +84,19 @@ class Symbols:
         """What was learnt of a symbol today, without asking."""
         learnt = self._contracts.get(symbol)
         return learnt[1] if learnt and learnt[0] == self._today() else None
+
+    def learn(self, api: Api, symbol: str, within: float) -> Contract | None:
+        """What the symbol master says of a symbol, None where it does not answer; then it is left alone for a while.
+
+        Raises UnknownName where it answers that it does not have it.
+        """
+        found, now = self.known(symbol), self._clock()
+        if found is None and (self._failed_at is None or now - self._failed_at > RESTS):
+            try:
+                found = self.contract(api, symbol, within)
+            except (Unanswered, Unreadable):
+                self._failed_at = now
+        return found
 
     def contract(self, api: Api, symbol: str, within: float | None = None) -> Contract:
         """What the symbol master says of a symbol, asked once a day.

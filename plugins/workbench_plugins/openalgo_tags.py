@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Refused
 
 MARK = "wb-"
 """What a tag of ours begins with, so that nobody's strategy name is taken for one."""
@@ -60,7 +60,7 @@ class Tags:
         tag = self.of(client_order_id)
         if self._on and self._limit is not None and self._known.get(tag) != client_order_id:
             if tag in self._known:
-                raise BadInput("client order id", client_order_id, f"has the tag {tag} of {self._known[tag]}")
+                raise Refused(f"client order id {client_order_id} has the tag {tag} of {self._known[tag]}")
             if self._book is not None:
                 with self._book.open("a", encoding="utf-8") as file:
                     file.write("\n" + json.dumps({tag: client_order_id}))

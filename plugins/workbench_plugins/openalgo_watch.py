@@ -1,5 +1,6 @@
 """The watch: asks the books when something moved, and from time to time anyway, and keeps what is new."""
 
+import math
 import queue
 import threading
 import time
@@ -38,12 +39,13 @@ class Watch:
     ) -> None:
         self._api, self._books, self._line, self._is_told = api, books, line, is_told
         self._every, self._rarely, self._clock = every, max(rarely, every), clock
-        self._found: queue.SimpleQueue[BrokerOrder | Execution] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[tuple[float, BrokerOrder | Execution]] = queue.SimpleQueue()
         self._nudged = threading.Event()
         self._stop = threading.Event()
         self._announced: dict[str, tuple[Decimal, float]] = {}
         self._told_fills: set[str] = set()
-        self._told_orders: dict[str, BrokerOrder] = {}
+        self._told_orders: dict[str, tuple[float, BrokerOrder]] = {}
+        self._outdated: dict[str, float] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.looks = 0
@@ -67,14 +69,20 @@ class Watch:
                 self._announced[order_id] = filled, self._clock()
         self._nudged.set()
 
+    def outdate(self, order_id: str) -> None:
+        """Forget what was read of an order until now, as it was changed just now; the next look tells it anew."""
+        self._outdated[order_id] = self._clock()
+
     def drain(self) -> list[BrokerOrder | Execution]:
         """What was found since the last call, in the order in which it happened as far as the books tell."""
-        found = []
+        found: list[BrokerOrder | Execution] = []
         while True:
             try:
-                found.append(self._found.get_nowait())
+                began, one = self._found.get_nowait()
             except queue.Empty:
                 return found
+            if isinstance(one, Execution) or began > self._outdated.get(one.broker_id, -math.inf):
+                found.append(one)
 
     def _run(self) -> None:
         failures = 0
@@ -85,9 +93,10 @@ class Watch:
                 is_behind = self._look()
                 failures = 0
                 self._line.trouble("books")
-            except WorkbenchError as error:
+            except Exception as error:  # noqa: BLE001 - a watch that ends unseen would lose every later fill
                 failures += 1
-                self._line.trouble("books", f"books: {error}")
+                told = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+                self._line.trouble("books", f"books: {told}")
             self.looks += 1
             usual = self._rarely if self._is_told() else self._every
             if failures:
@@ -99,17 +108,19 @@ class Watch:
 
     def _look(self) -> bool:
         """Ask the books and keep what is new, fills before the states they lead to; whether fills are still missing."""
+        began = self._clock()
         orders, fills = self._books.both()
         for fill in fills:
             if fill.fill_id not in self._told_fills:
-                self._found.put(fill)
+                self._found.put((began, fill))
                 self._told_fills.add(fill.fill_id)
         filled = filled_of(fills)
         now = self._clock()
         for order in orders:
-            if self._told_orders.get(order.broker_id) != order:
-                self._found.put(order)
-                self._told_orders[order.broker_id] = order
+            told_at, told = self._told_orders.get(order.broker_id, (-math.inf, None))
+            if told != order or told_at <= self._outdated.get(order.broker_id, -math.inf):
+                self._found.put((began, order))
+                self._told_orders[order.broker_id] = began, order
                 if order.filled and filled.get(order.broker_id, Decimal(0)) < order.filled:
                     # a trade book lags behind its order book
                     with self._lock:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.doubles import ToldBroker
 from tests.support import stand
 from workbench.errors import IllegalTransition, LeaseLost, UnknownName
 from workbench.model import (
@@ -31,7 +32,7 @@ from workbench.model import (
     SizeRule,
     Stage,
 )
-from workbench.ports import AccountFacts, BrokerCapabilities, OrderRepository, RiskContext, Verdict
+from workbench.ports import AccountFacts, OrderRepository, RiskContext, Verdict
 from workbench.risk import RiskChain
 from workbench.store import FenceBook, Lease, SqlOrderRepository, TradingDatabase
 from workbench.trading import Hours, Ledger, MemoryRepository, OrderManager, client_order_id, following
@@ -212,22 +213,6 @@ def test_the_journal_numbers_its_lines(case: Case) -> None:
 # ---- the order manager over each of them -----------------------------------------------------------------------------
 
 
-class Broker:
-    """Takes every order at once."""
-
-    capabilities = BrokerCapabilities()
-
-    def __init__(self) -> None:
-        self.sent: list[Order] = []
-
-    def connect(self, listener: OrderManager) -> None:
-        self.listener = listener
-
-    def submit(self, order: Order) -> None:
-        self.sent.append(order)
-        self.listener.on_acknowledged(order.order_id)
-
-
 class OneSlot:
     """Allows one symbol in all, slowly, so that two who ask at once would both be let in."""
 
@@ -241,7 +226,7 @@ class OneSlot:
 
 def raced(repository: OrderRepository) -> tuple[int, list[str]]:
     """Four entries at once, each by an order manager of its own, for one free slot: how many were sent, and states."""
-    broker, ledger = Broker(), Ledger()
+    broker, ledger = ToldBroker(), Ledger()
     ledger.open_account("a", D(1000))
     instruments = {symbol: Instrument(symbol) for symbol in "XYZW"}
     managers = [

@@ -14,12 +14,12 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.order_desk import OrderDesk
+from workbench.bootstrap.order_views import fill_row, order_rows
 from workbench.bootstrap.views import (
     account_row,
     answer_dict,
     event_dict,
-    fill_row,
-    order_rows,
     position_rows,
     session_row,
     signal_rows,
@@ -61,6 +61,11 @@ class TradingDesk:
         self.drift_book, self.requests_on_file = SqlDriftBook(self.database), SqlRequestBook(self.database)
         self.fence, self.session_book = FenceBook(self.database), SessionBook(self.database)
         self.orders_on_file = SqlOrderRepository(self.database, Lease(self.database, "engine"))
+
+    @cached_property
+    def by_hand(self) -> OrderDesk:
+        """What people ask of orders and of what is in doubt."""
+        return OrderDesk(self, self._bench.settings.templates)
 
     # ---- promotion ---------------------------------------------------------------------------------------------------
 
@@ -188,14 +193,14 @@ class TradingDesk:
         rows = self.inbox.rows(last)
         return signal_rows(rows, self.orders_on_file.orders_led_to([row.signal_id for row in rows]))
 
-    def orders(self, last: int | None = None) -> list[dict[str, Any]]:
-        """Orders, oldest first, each with its history."""
-        orders = self.orders_on_file.orders(last)
+    def orders(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
+        """Orders, oldest first, each with its history, its latencies by stage, and what is open about it."""
+        orders = self.orders_on_file.orders(last, account)
         return order_rows(orders, self.orders_on_file.journal_of("order", [order.order_id for order in orders]))
 
-    def fills(self, last: int | None = None) -> list[dict[str, Any]]:
+    def fills(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """Fills, oldest first; amounts as text, exact."""
-        return [fill_row(fill) for fill in self.orders_on_file.fills(last=last)]
+        return [fill_row(fill) for fill in self.orders_on_file.fills(account, last)]
 
     def ledger(self, account: str) -> Ledger:
         """An account's books, rebuilt from its fills, marked at the last closes."""
@@ -252,9 +257,10 @@ class TradingDesk:
             for row in self.session_book.accounts()
         ]
 
-    def positions(self) -> list[dict[str, Any]]:
+    def positions(self, account: str | None = None) -> list[dict[str, Any]]:
         """Positions that are not flat, at their last marks; amounts as text, exact."""
-        return [row for a in self.session_book.accounts() for row in position_rows(self.ledger(a.account))]
+        wanted = [a.account for a in self.session_book.accounts() if account in (None, a.account)]
+        return [row for name in wanted for row in position_rows(self.ledger(name))]
 
     def holds(self, account: str) -> bool:
         """Whether an account has a position or an order that is not at its end."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
-from workbench.model import MONEY_CONTEXT, Fill, Order, OrderState, iso
+from workbench.model import MONEY_CONTEXT, Order, iso
 from workbench.ports import GateAnswer, SessionRow, StageEvent, Standing
 
 if TYPE_CHECKING:
     from workbench.trading import Ledger
-
-_BEFORE_INTENT = (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL)
 
 
 def signal_rows(rows: Sequence[Any], orders: Sequence[Order]) -> list[dict[str, Any]]:
@@ -38,66 +36,6 @@ def signal_rows(rows: Sequence[Any], orders: Sequence[Order]) -> list[dict[str, 
         }
         for row in rows
     ]
-
-
-def order_rows(orders: Sequence[Order], journal: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Orders with their history: each event, by the session's clock (at) and the wall clock (written_at)."""
-    lines: dict[str, list[Mapping[str, str]]] = defaultdict(list)
-    for line in journal:
-        lines[line["subject"]].append(line)
-    return [
-        {
-            "order_id": order.order_id,
-            "signal_id": order.signal_id,
-            "client_order_id": None if order.state in _BEFORE_INTENT else order.client_order_id,
-            "parent_id": order.parent_id,
-            "strategy": order.strategy,
-            "account": order.account,
-            "symbol": order.symbol,
-            "side": order.side.value,
-            "type": order.type.value,
-            "size": f"{order.size:f}",
-            "filled": f"{order.filled:f}",
-            "level": None if order.level is None else f"{order.level:f}",
-            "reduce_only": order.reduce_only,
-            "state": order.state.value,
-            "reason": order.reason,
-            "created_at": iso(order.created_at),
-            "history": [
-                {
-                    "event": line.get("event", "received"),
-                    "state": line["state"],
-                    "at": line["at"],
-                    "written_at": line["written_at"],
-                    "reason": line.get("reason", ""),
-                    "verdicts": line.get("verdicts", ""),
-                }
-                for line in lines[order.order_id]
-            ],
-        }
-        for order in orders
-    ]
-
-
-def fill_row(fill: Fill) -> dict[str, Any]:
-    """A fill; beside size and price in adjusted units the raw ones, as traded on the day."""
-    with localcontext(MONEY_CONTEXT):
-        raw_size, raw_price = round(fill.size * fill.factor, 8), round(fill.price / fill.factor, 8)
-    return {
-        "fill_id": fill.fill_id,
-        "order_id": fill.order_id,
-        "account": fill.account,
-        "strategy": fill.strategy,
-        "symbol": fill.symbol,
-        "side": fill.side.value,
-        "size": f"{fill.size:f}",
-        "price": f"{fill.price:f}",
-        "fee": f"{fill.fee:f}",
-        "time": iso(fill.time),
-        "cause": fill.cause,
-        "raw_size": f"{raw_size:f}",
-        "raw_price": f"{raw_price:f}",
-    }
 
 
 def account_row(row: Any, ledger: Ledger, session: SessionRow | None) -> dict[str, Any]:

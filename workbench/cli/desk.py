@@ -112,19 +112,19 @@ def signals(options: argparse.Namespace, bench: Workbench) -> int:
 def orders(options: argparse.Namespace, bench: Workbench) -> int:
     """Orders with their history."""
     keys = ("created_at", "strategy", "symbol", "side", "type", "size", "filled", "state", "reason")
-    return _listed(options, bench.trading.orders(_last(options)), keys, "no orders yet")
+    return _listed(options, bench.trading.orders(_last(options), _account(options, bench)), keys, "no orders yet")
 
 
 def fills(options: argparse.Namespace, bench: Workbench) -> int:
     """Fills."""
     keys = ("time", "strategy", "symbol", "side", "raw_size", "raw_price", "size", "price", "fee", "cause")
-    return _listed(options, bench.trading.fills(_last(options)), keys, "no fills yet")
+    return _listed(options, bench.trading.fills(_last(options), _account(options, bench)), keys, "no fills yet")
 
 
 def positions(options: argparse.Namespace, bench: Workbench) -> int:
     """Positions at their last marks."""
     keys = ("account", "symbol", "size", "entry_price", "mark", "value", "open_profit")
-    return _listed(options, bench.trading.positions(), keys, "no positions")
+    return _listed(options, bench.trading.positions(_account(options, bench)), keys, "no positions")
 
 
 def accounts(options: argparse.Namespace, bench: Workbench) -> int:
@@ -174,6 +174,11 @@ def resume(options: argparse.Namespace, bench: Workbench) -> int:
     else:
         say("armed: strategies may trade again")
     return 0
+
+
+def _account(options: argparse.Namespace, bench: Workbench) -> str | None:
+    """The account asked for; it has to exist."""
+    return bench.trading.by_hand.account(options.account) if options.account else None
 
 
 def _last(options: argparse.Namespace) -> int | None:

@@ -37,6 +37,8 @@ def desk_commands(
         listed = command(commands, name, summary, f"desk:{name}")
         if name in ("signals", "orders", "fills"):
             listed.add_argument("--last", metavar="N", help="only the last N")
+        if name in ("orders", "fills", "positions"):
+            listed.add_argument("--account", metavar="A", help="of this account only")
 
     command(commands, "status", "the panic fence, the engine and the sessions", "desk:status")
     panic = command(commands, "panic", "stop everything: cancel, close, take nothing new", "desk:panic")

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from workbench import __version__
 from workbench.cli.desk_parser import desk_commands
+from workbench.cli.order_parser import order_commands
 from workbench.errors import BadInput, WorkbenchError
 
 
@@ -116,6 +117,7 @@ def _parser() -> tuple[_Parser, Any]:
     again.add_argument("run_id", metavar="ID")
 
     desk_commands(commands, _command, _Parser)
+    order_commands(commands, _command, _Parser)
 
     test = _command(commands, "test", "the project's own checks and tests (in a checkout)", "project:test")
     test.add_argument("--fast", action="store_true", help="leave out what needs fresh environments or many seeds")

@@ -15,7 +15,8 @@ class Wire:
     """A connected socket whose every step ends by the deadline, however slowly bytes come.
 
     `handed` is whether the operating system may have taken a byte since `begin`; `first_byte` when the first byte of
-    the answer came, on the clock given, None before; `ended` whether the other side has said its last. It stands in for a socket in `http.client.HTTPResponse`.
+    the answer came, on the clock given, None before; `ended` whether the other side has said its last. It stands in
+    for a socket in `http.client.HTTPResponse`.
     """
 
     def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:

@@ -7,8 +7,8 @@ from enum import Enum
 
 from workbench.errors import BadInput
 
-MONEY_CONTEXT = Context(prec=40)
-"""Digits kept in money arithmetic: prices and sizes have at most 20 each, so products are exact."""
+MONEY_CONTEXT = Context(prec=60)
+"""Digits kept in money arithmetic: prices and sizes have at most 20 each, so products and sums of them are exact."""
 
 
 class Rounding(Enum):

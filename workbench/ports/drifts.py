@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,5 @@ class DriftBook(Protocol):
     def open(self, account: str | None = None) -> Sequence[Drift]:
         """Those that are not resolved, oldest first."""
 
-    def looked(self, account: str, trouble: str, facts: Mapping[str, str]) -> None:
+    def looked(self, account: str, trouble: str, facts: Mapping[str, Any]) -> None:
         """Keep that an account was looked at at its broker, or why it could not be."""

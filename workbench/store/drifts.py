@@ -51,7 +51,7 @@ class SqlDriftBook:
         with self._database.reading() as connection:
             return [_drift(row) for row in connection.execute(query)]
 
-    def looked(self, account: str, trouble: str, facts: Mapping[str, str]) -> None:
+    def looked(self, account: str, trouble: str, facts: Mapping[str, Any]) -> None:
         row = {"account": account, "at": wall(), "trouble": trouble, "facts": dict(facts)}
         with self._database.transaction() as connection:
             if not connection.execute(update(t.looks).where(t.looks.c.account == account).values(row)).rowcount:

@@ -185,8 +185,8 @@ class SqlOrderRepository:
     def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
         return self._orders(t.orders.c.account == account, t.orders.c.created_at >= at)
 
-    def orders(self, last: int | None = None) -> Sequence[Order]:
-        return self._orders(last=last)
+    def orders(self, last: int | None = None, account: str | None = None) -> Sequence[Order]:
+        return self._orders(true() if account is None else t.orders.c.account == account, last=last)
 
     def orders_led_to(self, signal_ids: Sequence[str]) -> Sequence[Order]:
         """The orders some signals led to by themselves, children left out, oldest first."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.errors import BadInput, IllegalTransition, Refused, UnknownName
+from workbench.fills import price_units
 from workbench.model import (
     Action,
     Bar,
@@ -27,6 +28,7 @@ from workbench.model import (
     Ticket,
     Validity,
     decimal,
+    on_grid,
 )
 from workbench.ports import MANUAL, DriftBook, Request
 from workbench.trading.legs import in_turn
@@ -159,13 +161,23 @@ class DeskOrders:
             validity=Validity(_known("validity", leg.get("validity", "gtc"), Validity)),
             product=str(leg.get("product", "")),
             trail=None if leg.get("trailing") is None else decimal("trailing", leg["trailing"]),
-            display=None if leg.get("display") is None else decimal("display", leg["display"]),
-            slice_size=None if leg.get("slice") is None else decimal("slice", leg["slice"]),
+            display=self._piece("display", leg, symbol, bar),
+            slice_size=self._piece("slice", leg, symbol, bar),
             slice_pause=decimal("pause", leg.get("pause", 0)),
             after_market=bool(leg.get("after_market", False)),
             good_till=None if good_till is None else datetime.fromisoformat(good_till),
         )
         return Ticket(kind, prices["limit"], prices["level"], handling)
+
+    def _piece(self, name: str, leg: Mapping[str, Any], symbol: str, bar: Bar) -> Decimal | None:
+        """The size of a piece, in the units of the prices; whole lots as it is given."""
+        if leg.get(name) is None:
+            return None
+        raw, instrument = decimal(name, leg[name]), self._manager.instruments[symbol]
+        if raw <= 0 or not on_grid(raw, instrument.size_step):
+            step = f"{instrument.size_step:f}"
+            raise BadInput(name, f"{raw:f}", f"is no whole lot of {symbol}", f"give a multiple of {step}")
+        return price_units(raw, bar.factor)
 
     # ---- changing and ending -----------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput, UnknownName
-from workbench.model import Booking, BookingKind, Fill, Position, positive
+from workbench.model import MONEY_CONTEXT, Booking, BookingKind, Fill, Position, positive
 from workbench.trading.lots import Holding
-from workbench.trading.postings import BOOK_CONTEXT, Heading, Posting, Transaction
+from workbench.trading.postings import Heading, Posting, Transaction
 
 SettlesOn = Callable[[datetime], date]
 """The day on which a trade's cash is settled."""
@@ -21,7 +21,7 @@ class Ledger:
 
     Every entry is a transaction of postings that sum to nothing in each currency. Positions are held per (account,
     strategy, symbol), at average cost and in first-in-first-out lots at once. Amounts are exact Decimals, in the
-    currency of the fill, which is the account's unless it names another. `settles_on` gives the day a trade's cash is settled;
+    currency of the fill, which is the account's unless it names another. `settles_on` gives the day a trade settles;
     without it that is the trade's own (UTC).
     """
 
@@ -46,7 +46,9 @@ class Ledger:
         positive("cash", cash)
         self._currency[account] = currency
         self._cash[account, currency] = Decimal(0)
-        self._post(account, "deposit", account, None, currency, [(Heading.CASH, cash), (Heading.CAPITAL, cash.copy_negate())])
+        self._post(
+            account, "deposit", account, None, currency, [(Heading.CASH, cash), (Heading.CAPITAL, cash.copy_negate())]
+        )
 
     def apply(self, entry: Fill | Booking) -> bool:
         """Count a fill or a booking; False when it was counted before. Raises UnknownName and BadInput."""
@@ -57,7 +59,7 @@ class Ledger:
             return False
         self._known(fill.account)
         holding = self._holding(fill.account, fill.strategy, fill.symbol)
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             amount = -fill.side.sign * fill.size * fill.price
             cost, gain = holding.trade(fill)
             currency = fill.currency or self._currency[fill.account]
@@ -84,7 +86,7 @@ class Ledger:
                 if account == booking.account and symbol == booking.symbol:
                     holding.split(booking.ratio)
             if booking.symbol in self._marks:
-                with localcontext(BOOK_CONTEXT):
+                with localcontext(MONEY_CONTEXT):
                     self._marks[booking.symbol] /= booking.ratio
             self._post(booking.account, "split", booking.booking_id, booking.at, "", [], "", booking.symbol)
         else:
@@ -102,7 +104,7 @@ class Ledger:
         """Whose cash changes by how much: cash a unit goes to every strategy that holds the symbol."""
         if booking.ratio is None:
             return [(booking.strategy, booking.amount)]
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             return [
                 (p.strategy, p.size * booking.ratio)
                 for p in self.positions(booking.account)
@@ -119,7 +121,7 @@ class Ledger:
             raise BadInput("booking subject", booking.subject, "was busted before")
         self._busted.add(key)
         holding = self._holding(fill.account, fill.strategy, fill.symbol)
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             amount = fill.side.sign * fill.size * fill.price
             cost, gain = holding.reverse(fill)
             currency = fill.currency or self._currency[fill.account]
@@ -151,7 +153,7 @@ class Ledger:
         )
         entry = Transaction(account, what, subject, time, postings, settles or (time.date() if time else None))
         entry.check()
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             for posting in postings:
                 key = account, currency, posting.heading, strategy, symbol
                 self._balances[key] += posting.amount
@@ -182,7 +184,7 @@ class Ledger:
         """Cash that is settled at the end of a day: trades whose settlement day is later are left out."""
         self._known(account)
         wanted = self._currency[account] if currency is None else currency
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             later = (
                 posting.amount
                 for entry in self.entries
@@ -216,7 +218,7 @@ class Ledger:
         """Realised profit before fees, of an account or one of its strategies; `method` is average or fifo."""
         if method not in ("average", "fifo"):
             raise BadInput("method", method, "must be average or fifo")
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             return sum(
                 (
                     h.gain if method == "average" else h.fifo_gain
@@ -228,7 +230,7 @@ class Ledger:
 
     def total(self, account: str, heading: Heading, strategy: str | None = None) -> Decimal:
         """The balance of a heading over all currencies of an account; of one strategy where it is named."""
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             return sum(
                 (
                     amount
@@ -237,6 +239,10 @@ class Ledger:
                 ),
                 Decimal(0),
             )
+
+    def strategies(self, account: str) -> set[str]:
+        """The strategies that ever traded in an account."""
+        return {s for a, s, _ in self._holdings if a == account}
 
     def balances(self, account: str) -> Mapping[tuple[str, str, str, str], Decimal]:
         """Every balance that is not nothing, by (heading, currency, strategy, symbol); together they are nothing."""
@@ -251,7 +257,7 @@ class Ledger:
 
         Raises BadInput for a position without a mark, and for another currency without a rate.
         """
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             total = self.cash(account)
             for currency in self.currencies(account)[1:]:
                 if self._cash[account, currency] and currency not in self._rates:

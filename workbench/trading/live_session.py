@@ -110,6 +110,10 @@ class LiveSession:
         if self._leaving and request.kind == "place":
             return Done("refused", self._leaving, {"orders": []})
         self.manager.now = max(self.manager.now, self.feed.now())
+        if request.kind == "look":
+            trouble = self.reconciler.look()
+            self.let_in(self._blocked)
+            return Done("refused" if trouble else "done", trouble, {"orders": []})
         return self._requests.carry_out(request)
 
     def _tend(self) -> bool:

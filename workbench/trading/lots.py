@@ -6,8 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from workbench.model import Fill, Position
-from workbench.trading.postings import BOOK_CONTEXT
+from workbench.model import MONEY_CONTEXT, Fill, Position
 
 _FINEST = Decimal("1e-20")
 """Costs are split down to this, and the rest stays with what is left: nothing is ever lost to a division."""
@@ -23,7 +22,7 @@ class Lot:
     @property
     def price(self) -> Decimal:
         """Its price a unit."""
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             return self.cost / self.size
 
 
@@ -46,7 +45,7 @@ class Holding:
     def position(self) -> Position:
         """The holding as a position at average cost."""
         if self._position is None:
-            with localcontext(BOOK_CONTEXT):
+            with localcontext(MONEY_CONTEXT):
                 entry = self.cost / self.size if self.size else Decimal(0)
             self._position = Position(self.account, self.strategy, self.symbol, self.size, entry.copy_abs(), self.gain)
         return self._position
@@ -62,7 +61,7 @@ class Holding:
 
     def split(self, ratio: Decimal) -> None:
         """Turn every unit into `ratio` units at the same cost."""
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             self.size *= ratio
             for lot in self.lots:
                 lot.size *= ratio

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from workbench.errors import WorkbenchError
-
-BOOK_CONTEXT = Context(prec=60)
-"""Digits kept in the books: sums of products of money's 40 digits stay exact."""
+from workbench.model import MONEY_CONTEXT
 
 
 class Heading(StrEnum):
@@ -51,12 +49,12 @@ class Transaction:
 
     def check(self) -> None:
         """Raise WorkbenchError where the postings do not sum to nothing."""
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             total = sum((posting.amount for posting in self.postings), Decimal(0))
         if total:
             raise WorkbenchError(f"ledger: {self.what} {self.subject} does not balance by {total}")
 
     def under(self, heading: Heading) -> Decimal:
         """What the transaction did to one heading."""
-        with localcontext(BOOK_CONTEXT):
+        with localcontext(MONEY_CONTEXT):
             return sum((posting.amount for posting in self.postings if posting.heading is heading), Decimal(0))

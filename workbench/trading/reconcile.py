@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, localcontext
 from typing import TypeVar
 
@@ -115,6 +115,13 @@ class Reconciler:
             return True
         self._trouble, self._wait = "", 0.0
         return True
+
+    def look(self) -> str:
+        """Look at everything now, as a person asks for it; why it could not be, empty where it could."""
+        self._due = dict.fromkeys(self._due, 0.0)
+        self._again = 0.0
+        self.step()
+        return self._trouble
 
     @property
     def trouble(self) -> str:
@@ -254,7 +261,8 @@ class Reconciler:
             if (drift.about == "cash" or drift.about.startswith("position:")) and drift.about not in odd:
                 self._drifts.resolve(self.account, drift.about, "evidence", "books and broker agree again")
         self._block()
-        self._drifts.looked(self.account, "", {"cash": str(told), "positions": str(len(positions))})
+        health = asdict(manager.broker.health())
+        self._drifts.looked(self.account, "", {"cash": str(told), "positions": str(len(positions)), "health": health})
 
     def _keep(self, about: str, symbol: str, words: str) -> None:
         """Keep a drift and take entries in its symbol back."""

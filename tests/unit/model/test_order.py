@@ -84,11 +84,22 @@ def test_a_time_of_making_without_a_zone_is_refused_by_name() -> None:
         order(created_at=datetime(2024, 1, 2))  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OrderType if kind is not OrderType.MARKET])
-def test_a_protective_order_needs_a_level(kind: OrderType) -> None:
-    assert order(type=kind, level=D(9)).level == 9
-    with pytest.raises(BadInput, match=rf"a {kind.value} order has a level"):
-        order(type=kind)
+@pytest.mark.parametrize("kind", list(OrderType))
+def test_an_order_has_just_the_prices_its_type_needs(kind: OrderType) -> None:
+    needs = {name: D(9) for name, has in (("limit", kind.has_limit), ("level", kind.has_level)) if has}
+    made = order(type=kind, **needs)
+    assert {name: getattr(made, name) for name in needs} == needs
+    for name in ("limit", "level"):
+        changed = needs | {name: None if name in needs else D(9)}
+        with pytest.raises(BadInput, match=rf"order {name}.* a {kind.value} order has {'a' if name in needs else 'no'}"):
+            order(type=kind, **changed)
+
+
+def test_limits_and_levels_are_had_by_the_types_whose_names_say_so() -> None:
+    assert {kind for kind in OrderType if kind.has_limit} == {
+        OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED,
+    }  # fmt: skip
+    assert {kind for kind in OrderType if not kind.has_level} == {OrderType.MARKET, OrderType.LIMIT}
 
 
 @pytest.mark.parametrize("level", [D(9), D(0)])

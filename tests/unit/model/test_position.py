@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -12,24 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import BadInput
-from workbench.model import Direction, Fill, Position, Side
+from workbench.model import Direction, Position, Side
 
 D = Decimal
-NOW = datetime(2024, 1, 2, tzinfo=UTC)
 SIZES = st.decimals(min_value=D("0.00000001"), max_value=D(10_000), places=8)
 PRICES = st.decimals(min_value=D("0.00000001"), max_value=D(100_000), places=8)
 FILLS = st.lists(st.tuples(st.sampled_from(Side), SIZES, PRICES), min_size=1, max_size=25)
 ROUNDING = Fraction(1, 10**20)
 
 
-def fill(side: Side, size: Decimal, price: Decimal) -> Fill:
-    return Fill("f", "o", "a", "s", "X", side, size, price, D(0), NOW)
-
-
 def after(*fills: tuple[Side, Any, Any]) -> Position:
     position = Position("a", "s", "X")
     for side, size, price in fills:
-        position = position.after(fill(side, D(size), D(price)))
+        position = position.after(side, D(size), D(price))
     return position
 
 

@@ -216,6 +216,12 @@ def test_a_status_and_the_trades_make_a_state(status: str, traded: int, state: O
     assert one.reason or state is not OrderState.REJECTED
 
 
+def test_an_order_told_twice_counts_once_and_a_contradiction_raises() -> None:
+    assert len(books(orderbook={"orders": [row(), row()]})[0].orders()) == 1
+    with pytest.raises(Unreadable, match="tells order 1 twice, with other numbers"):
+        books(orderbook={"orders": [row(), row(order_status="complete")]})[0].orders()
+
+
 def test_products_that_pull_apart_are_netted() -> None:
     held = [{"symbol": "SBIN", "exchange": "NSE", "product": p, "quantity": q, "average_price": a}
             for p, q, a in (("MIS", "-30", "110.00"), ("CNC", 10, 100.0), ("NRML", 0, 0))]  # fmt: skip

@@ -277,8 +277,7 @@ def test_bursts_wait_a_little_and_are_never_refused_for_their_pace(monkeypatch: 
         ({"symbol": "SBIN"}, "symbol SBIN: does not say its exchange"),
         ({"symbol": "NYSE:IBM"}, "exchange 'NYSE' is none of"),
         ({"symbol": "NSE_INDEX:NIFTY"}, "an index cannot be traded"),
-        ({"type": OrderType.TARGET, "level": 120}, "type target: OpenAlgo takes limit, market, stop, stop_limit"),
-        ({"type": OrderType.LIMIT, "limit": 90, "handling": Handling()}, "validity gtc: OpenAlgo has no such field"),
+        ({"type": OrderType.LIMIT, "limit": 90, "handling": replace(DAY, validity=Validity.IOC)}, "validity ioc: Open"),
         ({"handling": replace(DAY, product="BO")}, "product BO: OpenAlgo knows MIS, NRML, CNC"),
         ({"handling": replace(DAY, product="NRML")}, "product NRML: NSE shares are traded as CNC"),
         ({"symbol": "NFO:NIFTY31DEC30FUT", "size": 65, "handling": replace(DAY, product="CNC")}, "product CNC: NFO"),
@@ -302,6 +301,40 @@ def test_what_would_be_refused_is_known_before_and_names_field_value_and_limit(
                 at.broker.submit(order(**change))
             assert words in str(caught.value)
         assert not at.server.taken
+
+
+def test_what_waits_here_passes_the_check_and_is_refused_only_when_it_is_sent_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with desk(monkeypatch, ws_url="") as at:
+        gtc = Handling()
+        assert "validity gtc: OpenAlgo has no such field" in at.broker.check(
+            order(type=OrderType.LIMIT, limit=90, handling=gtc)
+        )
+        target = order(SELL, type=OrderType.TARGET, level=120, handling=gtc)
+        stop = order(SELL, type=OrderType.STOP, level=90, handling=gtc, reduce_only=True, group="g")
+        slices = order(size=3640, symbol="NFO:NIFTY31DEC30FUT", handling=replace(DAY, slice_size=D(1755)))
+        assert [at.broker.check(one) for one in (target, stop, slices)] == ["", "", ""]
+        with pytest.raises(Refused, match="type target: OpenAlgo takes limit, market, stop, stop_limit"):
+            at.broker.submit(target)
+        at.submit(type=OrderType.LIMIT, limit=90, handling=gtc)  # one that was kept here until its price came
+
+
+def test_what_was_read_before_a_change_is_not_told_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk(monkeypatch, ws_url="", poll_every=60) as at:
+        at.until(lambda: at.broker._watch.looks)
+        mine = order(type=OrderType.LIMIT, limit="90")
+        at.broker.submit(mine)
+        mine = replace(mine, broker_id=at.told[-1].broker_id, limit=D("91.5"))
+        looks = at.broker._watch.looks
+        ends = time.monotonic() + 3
+        while at.broker._watch.looks == looks and time.monotonic() < ends:
+            time.sleep(0.01)  # the watch has read the order, and nobody was told yet
+        at.broker.modify(mine)
+        at.until(lambda: at.broker._watch.looks > looks + 1)
+        at.broker.deliver()
+        limits = [one.limit for one in at.told]  # type: ignore[union-attr]
+        assert limits == [90, D("91.5"), D("91.5")]
 
 
 def test_what_fits_passes_the_check_whatever_a_market_orders_validity(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,14 +363,19 @@ def test_an_expired_contract_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_other_mode_than_expected_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with desk(monkeypatch, ws_url="", expected_mode="sandbox") as at:
+    with desk(monkeypatch, ws_url="", expected_mode="sandbox", poll_every=60) as at:
         assert at.broker.health().mode == "live"
         with pytest.raises(Refused, match="OpenAlgo is in live mode and sandbox is expected: no order goes out"):
             at.broker.submit(order())
         at.server.exchange.analyze = True
-        at.broker.orders()
+        time.sleep(1.1)  # the mode is asked anew when nothing told it for a second
         at.submit()
         assert (at.broker.health().mode, at.server.taken[0].mode) == ("sandbox", "analyze")
+        at.broker._line.mode = ""
+        at.server.fail("analyzer", "500_before")
+        with pytest.raises(NotSent, match="mode is not known and sandbox is expected"):
+            at.broker.submit(order())
+        assert len(at.server.taken) == 1
 
 
 def test_an_order_the_sandbox_books_and_rejects_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

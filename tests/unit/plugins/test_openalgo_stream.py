@@ -17,7 +17,7 @@ from workbench_plugins.openalgo_symbols import Symbols
 from workbench_plugins.openalgo_tags import Tags
 
 from tests.unit.plugins.openalgo_desk import D, desk, order
-from workbench.errors import BadInput, WorkbenchError
+from workbench.errors import BadInput, NotSent, WorkbenchError
 from workbench.model import OrderType
 from workbench.testing.openalgo import OpenAlgoServer, Quirks
 
@@ -127,6 +127,30 @@ def test_bad_ticks_and_messages_are_dropped_and_counted_never_passed_on() -> Non
     assert [tick.price for tick in stream.drain()] == [D("100.5")]
 
 
+def test_an_update_that_is_not_understood_still_says_that_something_happened() -> None:
+    told: list[Any] = []
+    line = Line()
+    stream = Stream("ws://x", Key("k"), line, Symbols(), lambda order_id, filled: told.append((order_id, filled)),
+                    lambda: told.append("look"))  # fmt: skip
+    stream._take({"type": "order_update", "orderid": 7, "filled_quantity": "5"})
+    stream._take({"type": "order_update", "orderid": "7"})
+    stream._take({"type": "order_update"})
+    stream._take({"type": "order_update", "orderid": "7", "filled_quantity": "many"})
+    assert told == [("7", 5), ("7", None), "look", "look"]
+
+
+def test_a_watch_that_meets_a_bug_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk(monkeypatch, ws_url="", poll_every=0.1) as at:
+        books = at.broker._watch._books
+        both = books.both
+        books.both = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        at.until(lambda: "ZeroDivisionError" in at.broker.health().trouble)
+        books.both = both  # type: ignore[method-assign]
+        at.submit()
+        at.until(lambda: at.fills)
+        at.until(lambda: not at.broker.health().trouble)
+
+
 def test_an_older_server_without_order_updates_is_polled(monkeypatch: pytest.MonkeyPatch) -> None:
     with desk(monkeypatch) as at:
         stream = at.broker._stream
@@ -216,6 +240,14 @@ def test_a_lost_order_is_found_by_its_id_after_a_restart_of_ours(
             assert [one.client_order_id for one in again.orders()] == ["0190-lost"]
             again.close()
             assert len(at.server.taken[0].strategy) <= (limit or 99)
+
+
+def test_a_tag_that_cannot_be_kept_is_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    book = tmp_path / "gone" / "tags"
+    with desk(monkeypatch, ws_url="", tag_orders=True, tag_limit=20, tag_book=book) as at:
+        with pytest.raises(NotSent, match="its tag cannot be kept"):
+            at.broker.submit(order())
+        assert not at.server.taken
 
 
 def test_short_tags_are_on_disk_before_they_are_used_and_without_a_book_they_do_not_survive(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from workbench_plugins.paper_broker import PaperBroker
 from workbench.errors import BadInput, Refused
 from workbench.fills import Costs
 from workbench.model import Bar, Fill, Instrument, Order, OrderState, Protection, Side
+from workbench.ports import BrokerOrder, Execution
 from workbench.trading.children import children_of
 
 D = Decimal
@@ -43,6 +44,7 @@ class Owner:
         self.script, self.book = script, book
         self.step = 0
         self.dealt: set[str] = set()
+        self.sent: dict[str, Order] = {}
         self.life = 10**9
         """After how many notifications it is killed."""
         self.told = self.kills = 0
@@ -55,18 +57,12 @@ class Owner:
         if self.life < 0:
             raise Killed
 
-    def on_acknowledged(self, order_id: str) -> None:
+    def on_order(self, report: BrokerOrder) -> None:
         self._heard()
 
-    def on_fill(self, fill: Fill) -> None:
+    def on_fill(self, execution: Execution) -> None:
         self._heard()
-        self.protect(fill)
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None:
-        self._heard()
-
-    def on_level(self, order_id: str, level: Decimal) -> None:
-        self._heard()
+        self.protect(execution)
 
     # ---- what it does ------------------------------------------------------------------------------------------------
 
@@ -75,15 +71,18 @@ class Owner:
         self.broker.connect(self)
         self.broker.open_account("a", D(10_000), INSTRUMENTS.values())
 
-    def protect(self, fill: Fill) -> None:
+    def protect(self, done: Execution) -> None:
         """Attach the children of an entry that filled, those the broker does not have yet."""
-        entry = next(order for order in self.broker.orders() if order.order_id == fill.order_id)
+        entry = self.sent[done.client_order_id]
         if not entry.reduce_only:
+            fill = Fill(done.fill_id, entry.order_id, done.account, entry.strategy, done.symbol, done.side, done.size,
+                        done.price, done.fee, done.time, done.cause, done.factor)  # fmt: skip
             for child in children_of(entry, fill, INSTRUMENTS[entry.symbol], START):
-                self.submit(child)
-        self.dealt.add(fill.fill_id)
+                self.submit(replace(child, order_id=f"id {child.client_order_id}"))
+        self.dealt.add(done.fill_id)
 
     def submit(self, order: Order) -> None:
+        self.sent[order.client_order_id] = order
         if order.client_order_id not in {o.client_order_id for o in self.broker.orders()}:
             try:
                 self.broker.submit(order)
@@ -114,18 +113,17 @@ class Owner:
         elif isinstance(what, str):
             for order in self.broker.orders():
                 if order.client_order_id == what and order.state is OrderState.ACKED:
-                    self.broker.cancel(order.order_id)
+                    self.broker.cancel(self.sent[what])
         else:
             self.broker.trade_bars(at(self.step, what))
 
     def end(self) -> dict[str, Any]:
         """All that the broker knows, by client order ids."""
-        orders = {order.order_id: order for order in self.broker.orders()}
         return {
             "cash": self.broker.cash("a"),
             "positions": self.broker.positions(),
-            "fills": [replace(f, order_id=orders[f.order_id].client_order_id) for f in self.broker.fills()],
-            "orders": [(o.client_order_id, o.state, o.filled, o.level, o.reason) for o in orders.values()],
+            "fills": [replace(f, broker_id="") for f in self.broker.fills()],
+            "orders": [(o.client_order_id, o.state, o.filled, o.level, o.reason) for o in self.broker.orders()],
         }
 
 

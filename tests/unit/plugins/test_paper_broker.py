@@ -14,7 +14,8 @@ from workbench_plugins.paper_broker import PaperBroker
 
 from workbench.errors import BadInput, Refused, UnknownName
 from workbench.fills import Costs
-from workbench.model import Bar, Fill, Instrument, Order, OrderType, Protection, Side
+from workbench.model import Bar, Instrument, Order, OrderState, OrderType, Protection, Side
+from workbench.ports import BrokerOrder, Execution
 from workbench.testing import check_bar_broker
 
 D = Decimal
@@ -28,35 +29,40 @@ class Desk:
 
     def __init__(self, cash: Any = 1000, lot: Any = 1, **costs: str) -> None:
         self.broker = PaperBroker(Costs(**{name: D(value) for name, value in costs.items()}))
-        self.broker.connect(self)  # type: ignore[arg-type]
+        self.broker.connect(self)
         self.broker.open_account("a", D(cash), [Instrument(s, lot=D(lot)) for s in ("X", "Y")])
         self.told: list[tuple[str, ...]] = []
-        self.fills: list[Fill] = []
+        self.fills: list[Execution] = []
+        self.taken: set[str] = set()
         self.day = 0
         self.names: dict[str, str] = {}
+        self.made: dict[str, Order] = {}
 
-    def on_acknowledged(self, order_id: str) -> None:
-        self.told.append(("taken", self.names[order_id]))
+    def on_order(self, report: BrokerOrder) -> None:
+        name = self.names[report.broker_id]
+        if report.state is OrderState.ACKED and name in self.taken:
+            assert report.level is not None
+            self.told.append(("level", name, f"{report.level:.2f}"))
+        elif report.state is OrderState.ACKED:
+            self.taken.add(name)
+            self.told.append(("taken", name))
+        else:
+            self.told.append((report.state, name, report.reason))
 
-    def on_fill(self, fill: Fill) -> None:
-        self.told.append(("fill", self.names[fill.order_id]))
-        self.fills.append(fill)
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None:
-        self.told.append((state, self.names[order_id], reason))
-
-    def on_level(self, order_id: str, level: Decimal) -> None:
-        self.told.append(("level", self.names[order_id], f"{level:.2f}"))
+    def on_fill(self, execution: Execution) -> None:
+        self.told.append(("fill", self.names[execution.broker_id]))
+        self.fills.append(execution)
 
     def order(self, name: str, side: Side, size: Any, **more: Any) -> Order:
         made = Order("s", f"client-{name}", "s", "a", more.pop("symbol", "X"), side, D(size), START, **more)
         self.names[made.order_id] = name
+        self.made[name] = made
         self.broker.submit(made)
         return made
 
     def child(self, name: str, kind: OrderType, level: Any, side: Side = SELL, size: Any = 10) -> Order:
         trail = Protection(trail=D(10)) if kind is OrderType.TRAILING_STOP else Protection()
-        return self.order(name, side, size, type=kind, level=D(level), reduce_only=True, protection=trail)
+        return self.order(name, side, size, type=kind, level=D(level), reduce_only=True, protection=trail, group="g")
 
     def bar(self, open: Any, high: Any = None, low: Any = None, close: Any = None, symbol: str = "X") -> None:
         self.day += 1
@@ -119,8 +125,7 @@ def test_an_exit_at_the_open_beats_the_levels_and_cancels_them() -> None:
 
 def test_a_cancelled_child_no_longer_fires_and_its_sibling_does() -> None:
     desk = long_with_children()
-    stop = next(o for o in desk.broker.orders() if o.type is OrderType.STOP)
-    desk.broker.cancel(stop.order_id)
+    desk.broker.cancel(desk.made["stop"])
     desk.bar(50, 51, 40)
     assert desk.told == []
     desk.bar(50, 60, 50)
@@ -267,8 +272,11 @@ def test_an_order_that_cannot_be_taken_is_refused_with_the_reason(change: dict[s
 
 def test_wrong_use_is_named() -> None:
     desk = Desk()
+    nope = Order("s", "c", "s", "a", "X", BUY, D(1), START, order_id="nope")
     with pytest.raises(Refused, match=r"order nope is not working"):
-        desk.broker.cancel("nope")
+        desk.broker.cancel(nope)
+    with pytest.raises(Refused, match=r"order nope is not working"):
+        desk.broker.modify(nope)
     with pytest.raises(UnknownName, match=r"account b"):
         desk.broker.cash("b")
     with pytest.raises(BadInput, match=r"account a: exists already"):

@@ -16,7 +16,16 @@ from workbench.data import PriceHistory
 from workbench.errors import BadInput, LeaseLost, Refused
 from workbench.model import OrderState, Side, Stage
 from workbench.ports import Standing
-from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, SqlStageBook, TradingDatabase
+from workbench.store import (
+    FenceBook,
+    Inbox,
+    Lease,
+    SessionBook,
+    SqlOrderRepository,
+    SqlRequestBook,
+    SqlStageBook,
+    TradingDatabase,
+)
 from workbench.trading import Engine, LiveSession
 
 
@@ -33,12 +42,13 @@ class House:
             Inbox(self.database),
             FenceBook(self.database),
         )
+        self.requests = SqlRequestBook(self.database)
         self.book, self.repository = SessionBook(self.database), SqlOrderRepository(self.database, self.lease)
         self.rooms: dict[str, Room] = {}
         self.makers: dict[str, Callable[[], dict[str, Any]]] = {}
         self.asked: list[tuple[str, Stage]] = []
         self.engine = Engine(
-            self.stages, self.inbox, self.fence, self.book, self.lease, self.make, self.holds,
+            self.stages, self.inbox, self.requests, self.fence, self.book, self.lease, self.make, self.holds,
             self.database.change_counter(), self.clock,
         )  # fmt: skip
 

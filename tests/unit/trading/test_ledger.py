@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from workbench.errors import BadInput, UnknownName
 from workbench.model import Fill, Position, Side
 from workbench.trading import Ledger
+from workbench.trading.postings import Heading
 
 D = Decimal
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -127,7 +128,7 @@ def test_the_entries_of_an_account_add_up_to_its_cash(fills: list[Fill]) -> None
     ledger = Ledger.rebuilt(ACCOUNTS, fills)
     for account in ACCOUNTS:
         rows = [entry for entry in ledger.entries if entry.account == account]
-        assert sum(Fraction(e.amount) - Fraction(e.fee) for e in rows) == Fraction(ledger.cash(account))
+        assert sum(Fraction(e.under(Heading.CASH)) for e in rows) == Fraction(ledger.cash(account))
     assert len(ledger.entries) == len(ACCOUNTS) + len(fills)
 
 

@@ -17,9 +17,18 @@ from tests.support import flat, make_history, make_terms, research_chain, script
 from workbench import Bars, Signals, Strategy
 from workbench.data import PriceHistory
 from workbench.model import Fill, Order, OrderState, OrderType, Side, Signal, Stage
-from workbench.ports import Receipt, SessionRow, Waiting
+from workbench.ports import BrokerOrder, Execution, Receipt, SessionRow, Waiting
 from workbench.signals import parse_alert
-from workbench.store import FenceBook, Inbox, Lease, SessionBook, SqlOrderRepository, TradingDatabase
+from workbench.store import (
+    FenceBook,
+    Inbox,
+    Lease,
+    SessionBook,
+    SqlDriftBook,
+    SqlOrderRepository,
+    SqlRequestBook,
+    TradingDatabase,
+)
 from workbench.trading import AlertLimits, Hours, Ledger, LiveSession, OrderManager, ReplayFeed
 
 D = Decimal
@@ -75,6 +84,7 @@ class Room:
             self.lease.take()
         self.repository = repository(self.database, self.lease)
         self.book, self.inbox, self.fence = SessionBook(self.database), Inbox(self.database), FenceBook(self.database)
+        self.drifts, self.requests = SqlDriftBook(self.database), SqlRequestBook(self.database)
         self.clock = clock or Clock()
         self.wall = START
         terms = make_terms(size=size, **levels)
@@ -85,7 +95,7 @@ class Room:
         instruments = {h.symbol: h.instrument for h in self.histories}
         self.broker = PaperBroker(terms.costs, folder / f"{name}.db")
         self.broker.open_account(self.account, cash, instruments.values())
-        self.ledger = Ledger.rebuilt({self.account: cash}, self.repository.fills(self.account))
+        self.ledger = Ledger.rebuilt({self.account: cash}, self.repository.books(self.account))
         for symbol, price in self.book.marks(self.account).items():
             self.ledger.mark(symbol, price)
         self.manager = OrderManager(
@@ -95,7 +105,7 @@ class Room:
         self.session = LiveSession(
             name, self.account, strategy or scripted(self.histories, *({} for _ in self.histories)), terms, self.feed,
             past, {h.symbol: h.fingerprint for h in self.histories}, self.broker, self.manager, self.book,
-            history=100, limits=AlertLimits(timedelta(seconds=60)), wall=lambda: self.wall,
+            self.drifts, history=100, limits=AlertLimits(timedelta(seconds=60)), wall=lambda: self.wall, elapsed=self.clock.elapsed,
         )  # fmt: skip
 
     def step(self, count: int = 1) -> None:
@@ -391,37 +401,74 @@ def test_a_paused_strategy_takes_no_entry_and_its_exits_and_stops_work(tmp_path:
     room.close()
 
 
-def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_path: Path) -> None:
-    first = begun(tmp_path)
-    first.close()
-    stray = PaperBroker(book=tmp_path / "s.db")
+def stray_order(folder: Path, *, trades: bool) -> None:
+    """Somebody else buys three with the account of a session that is closed."""
+    stray = PaperBroker(book=folder / "s.db")
     stray.connect(Silent())
     stray.open_account("paper:s", D(1), [bars().instrument])
     stray.submit(Order("g", "stray", "s", "paper:s", "X", Side.BUY, D(3), START))
-    stray.trade_bars({"X": bars().bar(FIRST)})
+    if trades:
+        stray.trade_bars({"X": bars().bar(FIRST)})
+
+
+@pytest.mark.parametrize("trades", [False, True])
+def test_an_order_that_is_not_ours_blocks_entries_until_a_person_has_looked_at_it(tmp_path: Path, trades: bool) -> None:
+    begun(tmp_path).close()
+    stray_order(tmp_path, trades=trades)
     room = begun(tmp_path)
     state, reason = room.state()
     assert state == "blocked"
-    assert reason.startswith("drift: fill paper-1 is of an order that is not ours")
+    assert reason.startswith("drift: buy 3 X at the broker (its id ")
+    assert reason.endswith(" is not ours")
     assert room.alert(action="buy") == ("refused", reason)
     room.session.let_in("")
     assert room.state() == (state, reason)
-    assert len(room.notes("drift")) == 4  # the fill, the order, the position, the cash
+    room.close()
+    room = begun(tmp_path)
+    assert room.state() == (state, reason), "a restart is no explanation"
     room.finish()  # its bars go on
-    assert (room.held(), room.fills()) == (0, [])
+    assert room.held() == 0
+    room.close()
+
+
+def test_what_others_traded_with_the_account_is_in_the_books_and_not_the_strategys(tmp_path: Path) -> None:
+    begun(tmp_path).close()
+    stray_order(tmp_path, trades=True)
+    room = begun(tmp_path)
+    assert (room.held(), room.ledger.position(room.account, "external", "X").size) == (0, 3)
+    assert room.ledger.cash(room.account) == room.broker.cash(room.account)
+    room.close()
+
+
+def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_path: Path) -> None:
+    room = begun(tmp_path)
+    room.broker._accounts[room.account].cash += 5
+    room.broker._keep_account(room.account)
+    room.broker._book.commit()
+    room.close()
+    room = begun(tmp_path)
+    reason = "drift: cash: 10000 on file, 10005 at the broker"
+    assert room.state() == ("blocked", reason)
+    assert room.alert(action="buy") == ("refused", reason)
+    room.session.let_in("")
+    assert room.state() == ("blocked", reason)
+    assert len(room.notes("drift")) == 1
+    room.broker._accounts[room.account].cash -= 5
+    room.broker._keep_account(room.account)
+    room.broker._book.commit()
+    room.close()
+    room = begun(tmp_path)
+    assert room.state() == ("running", "")
+    assert room.alert(action="buy") == ("ordered", "")
     room.close()
 
 
 class Silent:
     """Listens to a broker and does nothing."""
 
-    def on_acknowledged(self, order_id: str) -> None: ...
+    def on_order(self, report: BrokerOrder) -> None: ...
 
-    def on_fill(self, fill: Fill) -> None: ...
-
-    def on_closed(self, order_id: str, state: str, reason: str) -> None: ...
-
-    def on_level(self, order_id: str, level: Decimal) -> None: ...
+    def on_fill(self, execution: Execution) -> None: ...
 
 
 # ---- leaving ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,37 +10,17 @@ from typing import Any
 
 import pytest
 
+from tests.doubles import ToldBroker, execution, report
 from workbench.errors import BadInput, Refused, WorkbenchError
 from workbench.model import Action, Direction, Fill, Instrument, Order, OrderState, Protection, Side, Signal
-from workbench.ports import BrokerCapabilities, RiskContext, Verdict
+from workbench.ports import BrokerCapabilities, Execution, RiskContext, Verdict
 from workbench.risk import RiskChain
-from workbench.trading import Ledger, MemoryRepository, OrderManager
+from workbench.trading import Hours, Ledger, MemoryRepository, OrderManager
+from workbench.trading.monitor import PriceRange
 
 D = Decimal
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 LEVELS = Protection(stop=D(10), target=D(20), trail=D(5))
-
-
-class Broker:
-    """Takes orders and cancels; what it does with each is `on_submit` and `on_cancel`, nothing by default."""
-
-    def __init__(self) -> None:
-        self.capabilities = BrokerCapabilities()
-        self.sent: list[Order] = []
-        self.cancelled: list[str] = []
-        self.on_submit: Callable[[Order], None] = lambda order: self.listener.on_acknowledged(order.order_id)
-        self.on_cancel: Callable[[str], None] = lambda order_id: self.listener.on_closed(order_id, "cancelled", "asked")
-
-    def connect(self, listener: OrderManager) -> None:
-        self.listener = listener
-
-    def submit(self, order: Order) -> None:
-        self.sent.append(order)
-        self.on_submit(order)
-
-    def cancel(self, order_id: str) -> None:
-        self.cancelled.append(order_id)
-        self.on_cancel(order_id)
 
 
 class Rule:
@@ -54,15 +33,31 @@ class Rule:
 
 
 class Desk:
-    """An order manager with a broker, a rule and an account of 10,000."""
+    """An order manager with a broker of some capabilities, a rule and an account of 10,000."""
 
-    def __init__(self) -> None:
-        self.repository, self.broker, self.ledger, self.rule = MemoryRepository(), Broker(), Ledger(), Rule()
+    def __init__(
+        self,
+        hours: Hours | None = None,
+        intent_life: timedelta | None = None,
+        tick: str | None = None,
+        lot: str | None = None,
+        **capabilities: Any,
+    ) -> None:
+        self.repository, self.ledger, self.rule = MemoryRepository(), Ledger(), Rule()
+        self.broker = ToldBroker(BrokerCapabilities(**capabilities))
         self.ledger.open_account("a", D(10_000))
-        self.manager = OrderManager(
-            self.repository, self.broker, RiskChain([("rule", self.rule)]), self.ledger, {"X": Instrument("X")}, NOW
-        )
+        steps = {"lot": lot and D(lot), "tick": tick and D(tick)}
+        self.instruments = {symbol: Instrument(symbol, **steps) for symbol in ("X", "Y")}  # type: ignore[arg-type]
+        self.begin(hours, intent_life)
         self.count = 0
+
+    def begin(self, hours: Hours | None = None, intent_life: timedelta | None = None) -> None:
+        """Make the order manager; once more, a restart on what is on file."""
+        start = self.manager.now if hasattr(self, "manager") else NOW
+        self.manager = OrderManager(
+            self.repository, self.broker, RiskChain([("rule", self.rule)]), self.ledger, self.instruments, start,
+            hours=hours, intent_life=intent_life,
+        )  # fmt: skip
 
     def signal(self, action: Action = Action.ENTRY, direction: Direction = Direction.LONG, **more: Any) -> Signal:
         self.count += 1
@@ -77,13 +72,24 @@ class Desk:
     def exit(self, direction: Direction = Direction.LONG, **more: Any) -> list[Order]:
         return self.manager.handle(self.signal(Action.EXIT, direction, **more))
 
-    def fill(self, order: Order, size: Any = None, price: Any = 100, fill_id: str | None = None) -> Fill:
+    def fill(self, order: Order, size: Any = None, price: Any = 100, fill_id: str | None = None) -> Execution:
         self.count += 1
-        made = Fill(fill_id or f"f{self.count}", order.order_id, order.account, order.strategy, order.symbol,
-                    order.side, order.size if size is None else D(size), D(price), D(0), NOW)  # fmt: skip
+        made = execution(order, fill_id or f"f{self.count}", size, price, time=NOW)
         self.ledger.mark(order.symbol, D(price))
-        self.manager.on_fill(made)
+        self.manager.answers.on_fill(made)
         return made
+
+    def report(self, order: Order, state: str = "acked", **more: Any) -> None:
+        """Let the broker say where an order stands."""
+        self.manager.answers.on_order(report(order, state, **more))
+
+    def look(self, low: Any = None, high: Any = None, *, symbol: str = "X", later: float = 0) -> bool:
+        """Look at the orders kept here, some seconds later, with the range of a symbol where one is given."""
+        self.manager.now += timedelta(seconds=later)
+        if low is None:
+            return self.manager.monitor.look("a", {})
+        top = D(low if high is None else high)
+        return self.manager.monitor.look("a", {symbol: PriceRange(D(low), top, top)})
 
     def hold(self, direction: Direction = Direction.LONG, **more: Any) -> Order:
         [entry] = self.enter(direction, **more)
@@ -170,7 +176,7 @@ def test_any_other_error_leaves_the_order_unknown_and_it_is_not_sent_again(desk:
 @pytest.mark.parametrize("fill", [False, True])
 def test_an_error_after_the_broker_took_the_order_keeps_what_is_known(desk: Desk, fill: bool) -> None:
     def take_then_fail(order: Order) -> None:
-        desk.broker.listener.on_acknowledged(order.order_id)
+        desk.broker.listener.on_order(report(order))
         if fill:
             desk.fill(order)
         raise TimeoutError("the answer was cut off")
@@ -182,7 +188,7 @@ def test_an_error_after_the_broker_took_the_order_keeps_what_is_known(desk: Desk
 
 
 def test_a_fill_that_overtakes_its_acknowledgement_is_counted_and_the_late_one_is_harmless(desk: Desk) -> None:
-    desk.broker.on_submit = lambda order: (desk.fill(order), desk.broker.listener.on_acknowledged(order.order_id))[-1]
+    desk.broker.on_submit = lambda order: (desk.fill(order), desk.broker.listener.on_order(report(order)))[-1]
     [order] = desk.enter()
     assert (order.state, desk.held()) == (OrderState.FILLED, 10)
 
@@ -264,12 +270,12 @@ def test_an_exit_of_unknown_fate_blocks_entries_of_its_account_and_instrument(de
 
 
 @pytest.mark.parametrize(
-    ("error", "state"), [(Refused("too late"), OrderState.ACKED), (TimeoutError("cut off"), OrderState.UNKNOWN)]
+    ("error", "state"), [(Refused("too late"), OrderState.ACKED), (TimeoutError("cut off"), OrderState.CANCEL_PENDING)]
 )
 def test_a_cancel_that_fails_is_answered_by_the_table_and_not_thrown(
     desk: Desk, error: Exception, state: OrderState
 ) -> None:
-    def fail(order_id: str) -> None:
+    def fail(order: Order) -> None:
         raise error
 
     [entry] = desk.enter()

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.trading.test_order_manager import LEVELS, NOW, Desk
 from workbench.errors import Refused
-from workbench.model import Action, Direction, Instrument, Order, OrderState, OrderType, Protection, Side, Signal
-from workbench.ports import BrokerCapabilities
+from workbench.model import Action, Direction, Instrument, Order, OrderState, OrderType, Protection, Side, Signal, Validity
 from workbench.trading import client_order_id
 
 D = Decimal
@@ -24,6 +23,15 @@ NAMES = st.text("ab|:\\/ ", min_size=1, max_size=5)
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+STOPS_THERE = frozenset({OrderType.MARKET, OrderType.STOP})
+
+
+@pytest.fixture
+def protecting() -> Desk:
+    """A desk at a broker that holds all that protects a position."""
+    return Desk(protection=True)
 
 
 def children(desk: Desk, entry: Order) -> dict[OrderType, Order]:
@@ -49,7 +57,7 @@ def test_fills_in_pieces_make_partial_and_then_filled(desk: Desk) -> None:
 def test_a_fill_reported_twice_is_counted_once_everywhere(desk: Desk) -> None:
     [entry] = desk.enter()
     fill = desk.fill(entry, 4)
-    desk.manager.on_fill(fill)
+    desk.manager.answers.on_fill(fill)
     assert (desk.now(entry).filled, desk.held(), len(desk.repository.fills())) == (4, 4, 1)
     assert desk.ledger.cash("a") == 9_600
 
@@ -69,7 +77,7 @@ def test_more_filled_than_asked_for_is_quarantined_and_still_in_the_ledger(desk:
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
 def test_a_late_fill_after_the_end_is_counted_in_order_and_ledger(desk: Desk, end: str) -> None:
     [entry] = desk.enter()
-    desk.manager.on_closed(entry.order_id, end, "gone")
+    desk.report(entry, end, reason="gone")
     desk.fill(entry, 3)
     assert (desk.now(entry).state, desk.now(entry).filled, desk.held()) == (OrderState(end), 3, 3)
     desk.fill(entry, 7)
@@ -94,19 +102,19 @@ def test_a_fill_is_evidence_about_an_unknown_order(desk: Desk) -> None:
 
 
 def test_a_fill_that_crosses_a_cancel_is_counted(desk: Desk) -> None:
-    desk.broker.on_cancel = lambda order_id: None
+    desk.broker.on_cancel = lambda order: None
     [entry] = desk.enter()
     desk.manager.cancel(entry.order_id)
     assert desk.now(entry).state is OrderState.CANCEL_PENDING
     desk.fill(entry, 4)
     assert desk.now(entry).state is OrderState.CANCEL_PENDING
-    desk.manager.on_closed(entry.order_id, "cancelled", "asked for")
+    desk.report(entry, "cancelled", reason="asked for")
     assert (desk.now(entry).state, desk.now(entry).filled, desk.held()) == (OrderState.CANCELLED, 4, 4)
 
 
 def test_closed_orders_keep_the_brokers_reason(desk: Desk) -> None:
     [entry] = desk.enter()
-    desk.manager.on_closed(entry.order_id, "rejected", "no margin")
+    desk.report(entry, "rejected", reason="no margin")
     assert (desk.now(entry).state, desk.now(entry).reason) == (OrderState.REJECTED, "no margin")
     assert len(desk.enter()) == 1  # its end makes room for another
 
@@ -114,7 +122,8 @@ def test_closed_orders_keep_the_brokers_reason(desk: Desk) -> None:
 # ---- protection ------------------------------------------------------------------------------------------------------
 
 
-def test_children_hang_from_the_fill_price_and_not_from_the_signals(desk: Desk) -> None:
+def test_children_hang_from_the_fill_price_and_not_from_the_signals(protecting: Desk) -> None:
+    desk = protecting
     [entry] = desk.enter(protection=LEVELS)
     assert children(desk, entry) == {}
     desk.fill(entry, price=200)
@@ -144,19 +153,41 @@ def test_an_entry_without_levels_has_no_children(desk: Desk) -> None:
     assert children(desk, desk.hold()) == {}
 
 
-@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.TARGET, OrderType.TRAILING_STOP])
-def test_one_child_filled_cancels_the_others_where_the_broker_does_not(desk: Desk, kind: OrderType) -> None:
+def test_what_a_broker_does_not_hold_is_kept_here_and_its_stop_rests_there() -> None:
+    desk = Desk(types=STOPS_THERE)
+    states = {kind: child.state for kind, child in children(desk, desk.hold(protection=LEVELS)).items()}
+    held = dict.fromkeys((OrderType.TARGET, OrderType.TRAILING_STOP), OrderState.HELD)
+    assert states == {OrderType.STOP: OrderState.ACKED} | held
+    assert [order.type for order in desk.broker.sent] == [OrderType.MARKET, OrderType.STOP]
+
+
+def test_a_stop_that_would_not_outlive_the_day_at_the_broker_is_kept_here() -> None:
+    desk = Desk(types=STOPS_THERE, validities=frozenset({Validity.DAY}))
+    assert {c.state for c in children(desk, desk.hold(protection=LEVELS)).values()} == {OrderState.HELD}
+
+
+@pytest.mark.parametrize(
+    ("kind", "price"), [(OrderType.STOP, 90), (OrderType.TARGET, 120), (OrderType.TRAILING_STOP, 95)]
+)
+def test_one_child_filled_cancels_the_others_where_the_broker_does_not(kind: OrderType, price: int) -> None:
+    desk = Desk(types=STOPS_THERE)
     entry = desk.hold(protection=LEVELS)
     made = children(desk, entry)
-    desk.fill(made[kind])
+    if kind is not OrderType.STOP:  # kept here: its price comes, the stop is taken back, and then it is sent
+        for _ in range(2):
+            desk.look(price)
+        assert desk.broker.sent[-1].order_id == made[kind].order_id
+        assert desk.now(made[OrderType.STOP]).state is OrderState.CANCELLED
+    desk.fill(made[kind], price=price)
     assert desk.held() == 0
-    for other, child in children(desk, entry).items():
-        assert child.state is (OrderState.FILLED if other is kind else OrderState.CANCELLED)
-    assert set(desk.broker.cancelled) == {child.order_id for other, child in made.items() if other is not kind}
+    for order_id in (made[other].order_id for other in made if other is not kind):
+        assert desk.repository.order(order_id).state is OrderState.CANCELLED
+    assert desk.now(made[kind]).state is OrderState.FILLED
+    assert desk.broker.cancelled == ([] if kind is OrderType.STOP else [made[OrderType.STOP].order_id])
 
 
-def test_a_broker_that_holds_protection_is_left_to_cancel_the_others_itself(desk: Desk) -> None:
-    desk.broker.capabilities = BrokerCapabilities(protection=True)
+def test_a_broker_that_holds_protection_is_left_to_cancel_the_others_itself(protecting: Desk) -> None:
+    desk = protecting
     made = children(desk, desk.hold(protection=LEVELS))
     desk.fill(made[OrderType.STOP])
     assert desk.broker.cancelled == []
@@ -169,10 +200,12 @@ def test_an_exit_that_fills_cancels_the_children(desk: Desk) -> None:
     assert {child.state for child in children(desk, entry).values()} == {OrderState.CANCELLED}
 
 
-def test_children_of_another_strategy_are_left_alone(desk: Desk) -> None:
+def test_children_of_another_strategy_are_left_alone() -> None:
+    desk = Desk(types=STOPS_THERE)
     mine, theirs = desk.hold(protection=LEVELS), desk.hold(protection=LEVELS, strategy="t")
     desk.fill(children(desk, mine)[OrderType.STOP])
-    assert {child.state for child in children(desk, theirs).values()} == {OrderState.ACKED}
+    assert {child.state for child in children(desk, mine).values()} == {OrderState.FILLED, OrderState.CANCELLED}
+    assert {child.state for child in children(desk, theirs).values()} == {OrderState.ACKED, OrderState.HELD}
 
 
 def test_a_stop_filled_for_one_piece_of_an_entry_cancels_that_pieces_target(desk: Desk) -> None:
@@ -190,25 +223,33 @@ def test_a_stop_filled_for_one_piece_of_an_entry_cancels_that_pieces_target(desk
     assert desk.now(target).state is OrderState.CANCELLED
 
 
-def test_a_child_of_unknown_fate_does_not_break_the_fill_of_its_sibling(desk: Desk) -> None:
+def test_a_child_of_unknown_fate_does_not_break_the_fill_of_its_sibling() -> None:
+    desk = Desk(types=STOPS_THERE)
     [entry] = desk.enter(protection=LEVELS)
 
-    def lose_targets(order: Order) -> None:
-        if order.type is OrderType.TARGET:
+    def lose_stops(order: Order) -> None:
+        if order.type is OrderType.STOP:
             raise TimeoutError
-        desk.manager.on_acknowledged(order.order_id)
+        desk.report(order)
 
-    desk.broker.on_submit = lose_targets
+    desk.broker.on_submit = lose_stops
     desk.fill(entry)
     made = children(desk, entry)
-    assert made[OrderType.TARGET].state is OrderState.UNKNOWN
-    desk.fill(made[OrderType.STOP])
-    assert desk.now(made[OrderType.TRAILING_STOP]).state is OrderState.CANCELLED
+    assert made[OrderType.STOP].state is OrderState.UNKNOWN
+    desk.look(120)
+    assert desk.now(made[OrderType.TARGET]).state is OrderState.HELD  # the stop may work: never both
+    [closing] = desk.exit()
+    assert closing.state is OrderState.HELD
+    desk.fill(made[OrderType.STOP], price=90)
+    assert desk.held() == 0
+    for other in (made[OrderType.TARGET], made[OrderType.TRAILING_STOP], closing):
+        assert desk.now(other).state is OrderState.CANCELLED
 
 
-def test_a_trail_that_moved_at_the_broker_is_kept(desk: Desk) -> None:
+def test_a_trail_that_moved_at_the_broker_is_kept(protecting: Desk) -> None:
+    desk = protecting
     trail = children(desk, desk.hold(protection=LEVELS))[OrderType.TRAILING_STOP]
-    desk.manager.on_level(trail.order_id, D(97))
+    desk.report(trail, level=D(97))
     assert (desk.now(trail).level, desk.now(trail).state) == (97, OrderState.ACKED)
 
 
