@@ -28,7 +28,8 @@ def broker(*types: OrderType, **more: Any) -> BrokerCapabilities:
 
 def order(kind: OrderType = T.MARKET, **more: Any) -> Order:
     prices = {n: v for n, v in PRICES.items() if (kind.has_limit if n == "limit" else kind.has_level)}
-    return Order("s", "c", "s", "a", "X", Side.BUY, D(10), NOW, type=kind, **(prices | more))
+    side = more.pop("side", Side.BUY)
+    return Order("s", "c", "s", "a", "X", side, D(10), NOW, type=kind, **(prices | more))
 
 
 @pytest.mark.parametrize(
@@ -192,11 +193,11 @@ def test_a_ticket_has_just_the_prices_and_the_trail_its_type_needs(kind: OrderTy
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"display": D(0)}, "display 0"),
-        ({"slice_size": D(-1)}, "slice_size -1"),
-        ({"trail": D(0)}, "trail 0"),
-        ({"trail": D(100)}, "trail 100: must be below 100 percent"),
-        ({"slice_pause": D(-1)}, "slice_pause -1"),
+        ({"display": D(0)}, "display Decimal('0')"),
+        ({"slice_size": D(-1)}, "slice_size Decimal('-1')"),
+        ({"trail": D(0)}, "trail Decimal('0')"),
+        ({"trail": D(100)}, ": must be below 100 percent"),
+        ({"slice_pause": D(-1)}, "slice_pause Decimal('-1')"),
         ({"slice_pause": D(86_401)}, "must not be above 86400 seconds"),
         ({"display": D(1), "slice_size": D(1)}, "exclude each other; give one of the two"),
         ({"good_till": datetime(2024, 1, 1)}, "good_till"),  # noqa: DTZ001

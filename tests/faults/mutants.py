@@ -1,0 +1,141 @@
+"""Order paths broken on purpose, each in a way that systems of this kind have been seen to be. The harness must find each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tests.faults.lives import Parts
+from tests.faults.wire import WireBroker
+from workbench.errors import Refused
+from workbench.gateway import Lost
+from workbench.model import Order, OrderState
+from workbench.ports import BrokerOrder, Execution
+from workbench.trading import OrderManager, Reconciler
+from workbench.trading.transitions import OrderEvent
+
+
+class SavesAfterSending(OrderManager):
+    """Sends first and writes it down afterwards."""
+
+    def send(self, order: Order) -> Order:
+        if order.state is not OrderState.READY:
+            return order
+        said: list[BrokerOrder] = []
+        listener, self.broker.listener = self.broker.listener, _Keeps(said)  # type: ignore[attr-defined]
+        try:
+            self.broker.submit(order)
+        except Exception:
+            return order
+        finally:
+            self.broker.listener = listener  # type: ignore[attr-defined]
+        self.step(order, OrderEvent.AUTHORISE)
+        for report in said:
+            self.answers.on_order(report)
+        return self.repository.order(order.order_id)
+
+
+class _Keeps:
+    def __init__(self, said: list[BrokerOrder]) -> None:
+        self.said = said
+
+    def on_order(self, report: BrokerOrder) -> None:
+        self.said.append(report)
+
+    def on_fill(self, execution: Execution) -> None: ...
+
+
+class Retries(WireBroker):
+    """Sends again what was not answered, as a client with retries does."""
+
+    def submit(self, order: Order) -> None:
+        for _ in range(3):
+            try:
+                super().submit(order)
+                return
+            except Lost:
+                continue
+        super().submit(order)
+
+
+class TakesSilenceForRefusal(WireBroker):
+    """Takes an order that was not answered for one that was refused."""
+
+    def submit(self, order: Order) -> None:
+        try:
+            super().submit(order)
+        except Lost as error:
+            raise Refused(str(error)) from None
+
+
+class TakesSilenceForNothing(WireBroker):
+    """Takes a question that was not answered for the answer that there is nothing."""
+
+    def orders(self) -> Sequence[BrokerOrder]:
+        try:
+            return super().orders()
+        except Exception:
+            return []
+
+
+class CountsTwice(WireBroker):
+    """Gives a fill another name each time it is told."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.told = 0
+
+    def fills(self) -> Sequence[Execution]:
+        self.told += 1
+        return [replace(fill, fill_id=f"{fill.fill_id}#{self.told % 2}") for fill in super().fills()]
+
+
+class NeverLooks(Reconciler):
+    """Looks at the broker at start-up alone."""
+
+    def step(self) -> bool:
+        return False
+
+
+class SendsBlindAgain(Reconciler):
+    """Sends again, at a broker that proves nothing, what it does not list."""
+
+    def _absent(self, order: Order) -> None:
+        blind = self.manager.broker.capabilities
+        self.manager.broker.capabilities = replace(blind, resend="searchable", listed_within=0.0)
+        try:
+            super()._absent(order)
+        finally:
+            self.manager.broker.capabilities = blind
+
+
+class Impatient(Reconciler):
+    """Takes an order that is not listed yet for one that never arrived."""
+
+    def _for_long(self, order: Order, seconds: float) -> bool:
+        return True
+
+
+class TrustsItsState(OrderManager):
+    """Forgets at start-up that what was being sent may have arrived."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        for order in self.repository.open_orders("a"):
+            if order.state is OrderState.SENDING:
+                self.step(order, OrderEvent.REJECT)
+
+
+MUTANTS: dict[str, Parts] = {
+    "save-after-send": Parts(manager=SavesAfterSending),
+    "retry": Parts(broker=Retries),
+    "silence-is-refusal": Parts(broker=TakesSilenceForRefusal),
+    "silence-is-nothing": Parts(broker=TakesSilenceForNothing),
+    "count-twice": Parts(broker=CountsTwice),
+    "never-look": Parts(reconciler=NeverLooks),
+    "blind-again": Parts(reconciler=SendsBlindAgain),
+    "impatient": Parts(reconciler=Impatient),
+    "forget-sending": Parts(manager=TrustsItsState),
+}
+"""Each must be found out by the harness."""
