@@ -1,13 +1,15 @@
-"""Brokers that do what a test tells them to, and what brokers report."""
+"""Brokers that do what a test tells them to, what brokers report, and drifts and requests without a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from workbench.model import Order, OrderState, Position
-from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Execution
+from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Drift, Execution, Request
 
 
 def report(order: Order, state: str = "acked", **more: Any) -> BrokerOrder:
@@ -92,3 +94,41 @@ class ToldBroker:
         if self.silent is not None:
             raise self.silent
         return list(what)
+
+
+class MemoryDrifts:
+    """Implements `workbench.ports.DriftBook` in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[Drift] = []
+        self.last_look: tuple[str, Mapping[str, str]] = ("never", {})
+
+    def see(self, account: str, about: str, symbol: str, words: str) -> bool:
+        for nth, row in enumerate(self.rows):
+            if (row.account, row.about, row.resolved_at) == (account, about, None):
+                self.rows[nth] = replace(row, words=words, seen_at=datetime.now(UTC))
+                return False
+        now = datetime.now(UTC)
+        self.rows.append(Drift(account, about, symbol, words, now, now))
+        return True
+
+    def resolve(self, account: str, about: str, by: str, resolution: str) -> bool:
+        for nth, row in enumerate(self.rows):
+            if (row.account, row.about, row.resolved_at) == (account, about, None):
+                now = datetime.now(UTC)
+                self.rows[nth] = replace(row, resolved_at=now, resolved_by=by, resolution=resolution)
+                return True
+        return False
+
+    def open(self, account: str | None = None) -> Sequence[Drift]:
+        return [row for row in self.rows if row.resolved_at is None and account in (None, row.account)]
+
+    def looked(self, account: str, trouble: str, facts: Mapping[str, str]) -> None:
+        self.last_look = trouble, facts
+
+
+def request(kind: str, body: Mapping[str, Any], number: str = "r1", account: str = "a", **more: Any) -> Request:
+    """What a person asks for."""
+    return Request(
+        number, "app", f"key of {number}", account, kind, body, "ann", datetime.now(UTC), more.pop("epoch", 0), **more
+    )

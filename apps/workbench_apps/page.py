@@ -20,6 +20,8 @@ PATIENCE_MS = 300
 """Work that takes longer shows that it is going on."""
 
 _HELPERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="page")
+_ASKERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ask")
+"""Those who wait for the engine's answers wait apart, so that reading goes on meanwhile."""
 _LOG = logging.getLogger(__name__)
 
 _TEMPLATE = """
@@ -83,8 +85,12 @@ class Page:
         *,
         busy: Any = None,
         failed: Callable[[BaseException], None] | None = None,
+        asks: bool = False,
     ) -> None:
-        """Do a job in a thread, then hand its answer to the page; of several with the same name the last one counts."""
+        """Do a job in a thread, then hand its answer to the page; of several with the same name the last one counts.
+
+        A job that `asks` waits for the engine.
+        """
         self._turns[what] += 1
         turn = self._turns[what]
         waiting = [True]
@@ -105,7 +111,7 @@ class Page:
                 (failed or self.fail)(error)
 
         self._document.add_timeout_callback(late, PATIENCE_MS)
-        _HELPERS.submit(job).add_done_callback(
+        (_ASKERS if asks else _HELPERS).submit(job).add_done_callback(
             lambda future: self._document.add_next_tick_callback(lambda: finish(future))
         )
 

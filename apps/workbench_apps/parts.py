@@ -9,6 +9,11 @@ import panel
 
 from workbench_apps.theme import PARTS_CSS, TABLE_CSS, escape
 
+__all__ = [
+    "alert", "empty", "escape", "facts", "flow", "grid_of", "heading", "height_for", "html", "loading", "pill", "table",
+    "tiles", "ui", "verdict",
+]  # fmt: skip
+
 ui: Any = panel
 """Panel, which is typed only in places."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import Refused
 from workbench_apps import parts
+from workbench_apps.confirm import Confirm, reason_input, text_of
 from workbench_apps.page import error_html
 from workbench_apps.parts import ui
 from workbench_apps.theme import escape
@@ -29,11 +30,11 @@ class Strip:
         self._resume = ui.widgets.Button(
             name="Resume …", button_type="primary", width=120, margin=(4, 0), visible=False
         )
-        self._form = ui.Column(sizing_mode="stretch_width", margin=0)
+        self._form = Confirm()
         self._panic.on_click(lambda _: self._ask_panic())
         self._resume.on_click(lambda _: self._ask_resume())
         self.layout = ui.Column(
-            self._banner, self._said, parts.flow(self._panic, self._resume, gap="8px"), self._form, self._outcome,
+            self._banner, self._said, parts.flow(self._panic, self._resume, gap="8px"), self._form.layout, self._outcome,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
@@ -76,54 +77,27 @@ class Strip:
         text = (
             "All orders are cancelled and all positions closed by the engine, and nothing new is traded until resumed."
         )
-        self._ask(PANIC, "Halt everything?", text, "danger", self._do_panic, with_reason=True)
+        reason = reason_input("what happened")
+        self._say("")
+        self._form.ask(
+            PANIC, "Halt everything?", text, "danger", lambda: self._do_panic(text_of(reason)), inputs=[reason]
+        )
 
     def _ask_resume(self) -> None:
         text = "From then on strategies trade again on what they decide anew; what was decided before stays dead."
-        self._ask(RESUME, "Let strategies trade again?", text, "primary", self._do_resume, with_reason=False)
-
-    def _ask(
-        self, word: str, title: str, text: str, kind: str, then: Callable[[str], None], *, with_reason: bool
-    ) -> None:
-        """Ask for the typed word; the button that acts stays shut until it stands there."""
         self._say("")
-        typed = ui.widgets.TextInput(name=f"Type {word} to confirm", width=220, margin=(5, 8, 5, 0))
-        reason = ui.widgets.TextInput(
-            name="Reason", placeholder="what happened", width=320, margin=(5, 8, 5, 0), visible=with_reason
-        )
-        act = ui.widgets.Button(name=f"Confirm {word.lower()}", button_type=kind, disabled=True, margin=(5, 8, 5, 0))
-        cancel = ui.widgets.Button(name="Cancel", margin=(5, 0))
-
-        def typing(_: Any) -> None:
-            act.disabled = (typed.value_input or "").strip() != word
-
-        def acting(_: Any) -> None:
-            if (typed.value_input or "").strip() == word:
-                act.disabled = True
-                then((reason.value_input or "").strip())
-
-        typed.param.watch(typing, "value_input")
-        act.on_click(acting)
-        cancel.on_click(lambda _: self._close())
-        look = {"background": "#fff", "border": "1px solid #e2a3a3", "border-radius": "10px", "padding": "10px 16px"}
-        self._form[:] = [
-            ui.Column(
-                parts.html(f"<h2>{escape(title)}</h2><p>{escape(text)}</p>"),
-                parts.flow(typed, reason, act, cancel, align_items="flex-end", gap="4px"),
-                styles=look, sizing_mode="stretch_width", margin=(8, 0),
-            )
-        ]  # fmt: skip
+        self._form.ask(RESUME, "Let strategies trade again?", text, "primary", self._do_resume)
 
     def _do_panic(self, reason: str) -> None:
         desk = self._page.bench.trading
         self._page.work("fence", lambda: desk.panic(reason, by=BY), self._halted, failed=self._failed)
 
-    def _do_resume(self, _: str) -> None:
+    def _do_resume(self) -> None:
         desk = self._page.bench.trading
         self._page.work("fence", lambda: desk.resume(by=BY), self._resumed, failed=self._failed)
 
     def _halted(self, answer: Mapping[str, Any]) -> None:
-        self._close()
+        self._form.close()
         then = (
             "the engine closes what is open" if answer["engine"] else "no engine runs; start workbench serve to close"
         )
@@ -131,16 +105,13 @@ class Strip:
         self._changed()
 
     def _resumed(self, _: object) -> None:
-        self._close()
+        self._form.close()
         self._say(parts.alert("good", "Resumed:", "strategies trade again."))
         self._changed()
 
     def _failed(self, error: BaseException) -> None:
-        self._close()
+        self._form.close()
         self._say(parts.alert("bad", "Refused:", str(error)) if isinstance(error, Refused) else error_html(error))
-
-    def _close(self) -> None:
-        self._form[:] = []
 
     def _say(self, text: str) -> None:
         self._outcome.object, self._outcome.visible = text, bool(text)

@@ -75,7 +75,7 @@ def plan(seed: int, mode: str) -> list[Trouble]:
     found = []
     for _ in range(rng.randrange(1, 4)):
         kind = rng.choice(("kill", "kill", "kill", "busy", "full", "jump", "calm"))
-        kill_at = rng.randrange(1, 160)
+        kill_at = rng.randrange(1, 90)
         found.append(
             {
                 "kill": Trouble(kill_at=kill_at),
@@ -136,7 +136,8 @@ def run_seed(base: Path, seed: int, port: int, mode: str, parts: Parts) -> tuple
     folder = base / f"{seed}-{mode}"
     folder.mkdir()
     shutil.copy(base / "template.db", folder / "trading.db")
-    tell(port, "/reset", seed=seed, mode=mode, faults=RATE)
+    forgets = seed % 10 == 9  # a broker that loses orders it had taken: that is for a person, and allowed to stay open
+    tell(port, "/reset", seed=seed, mode=mode, faults=RATE, forgets=forgets)
     kills = 0
     for trouble in plan(seed, mode):
         status = live(folder, seed, port, mode, trouble, parts, last=False)
@@ -150,6 +151,8 @@ def run_seed(base: Path, seed: int, port: int, mode: str, parts: Parts) -> tuple
         return Counter(kills=kills, lost=1), f"seed {seed} {mode}: {words}"
     found = judge(json.loads((folder / "facts.json").read_text()), truth, mode)
     found["kills"] = kills
+    if mode != "blind" and not forgets and found["unresolved"]:
+        found["lost"] += found["unresolved"]  # what can be found out has to be
     shutil.rmtree(folder)
     return found, ""
 

@@ -106,9 +106,12 @@ class Exchange:
             return 400, {"error": "no margin"}
         name = f"b{len(self.orders) + 1}"
         rests = order["type"] != "market"
+        due = self.ticks if not rests else self.ticks + self.rng.randrange(3, 30)
+        if rests and self.rng.random() < 0.4:
+            due = None  # it rests until it is cancelled
         self.orders[name] = {
-            **order, "state": "acked", "filled": 0, "forgotten": False, "seen_from": time.time() + self.rng.random() * LAG,
-            "due": (self.ticks + self.rng.randrange(3, 30) if self.rng.random() < 0.6 else None) if rests else self.ticks,
+            **order, "state": "acked", "filled": 0, "forgotten": False, "due": due,
+            "seen_from": time.time() + self.rng.random() * LAG,
         }  # fmt: skip
         self.taken.append([name, intent])
         return 200, {"broker_id": name}

@@ -21,7 +21,17 @@ from tests.faults.wire import ACCOUNT, WireBroker
 from tests.faults.world import Killer
 from tests.support import research_chain, stand
 from workbench.model import (
-    FINAL, Action, Direction, Instrument, OrderState, OrderType, Signal, SizeRequest, SizeRule, Stage, Ticket,
+    FINAL,
+    Action,
+    Direction,
+    Instrument,
+    OrderState,
+    OrderType,
+    Signal,
+    SizeRequest,
+    SizeRule,
+    Stage,
+    Ticket,
 )  # fmt: skip
 from workbench.store import Lease, SqlDriftBook, SqlOrderRepository, TradingDatabase
 from workbench.trading import Hours, Ledger, OrderManager, Reconciler
@@ -31,7 +41,7 @@ SYMBOLS = ("X", "Y", "Z")
 FASTER = 60
 """The reconciler's clock against the wall's."""
 LISTED_WITHIN = 3.0
-"""Seconds of the reconciler's clock: 50 ms, the exchange lists what it took within 20 and takes what is late within 20."""
+"""Seconds of the reconciler's clock, 50 ms: the exchange lists what it took within 20, and takes the late in 20."""
 UNDER_WAY = (OrderState.SENDING, OrderState.CANCEL_PENDING, OrderState.MODIFY_PENDING, OrderState.READY)
 
 
@@ -176,7 +186,7 @@ class Life:
                 Decimal(100),
                 size=SizeRequest(SizeRule.SHARES, Decimal(size)),
                 ticket=ticket,
-            )  # fmt: skip
+            )
         )
 
     def tend(self) -> None:
@@ -207,7 +217,7 @@ class Life:
 
     def facts(self) -> dict[str, Any]:
         """What the books say at the end."""
-        orders = [o for o in self.repository.orders()]
+        orders = self.repository.orders()
         return {
             "orders": [
                 {"client_id": o.client_order_id, "broker_id": o.broker_id, "state": o.state.value, "symbol": o.symbol,

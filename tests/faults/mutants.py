@@ -1,8 +1,8 @@
-"""Order paths broken on purpose, each in a way that systems of this kind have been seen to be. The harness must find each."""
+"""Order paths broken on purpose, each in a way that systems of this kind have been; the harness must find each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -73,8 +73,15 @@ class TakesSilenceForNothing(WireBroker):
     """Takes a question that was not answered for the answer that there is nothing."""
 
     def orders(self) -> Sequence[BrokerOrder]:
+        return self._or_nothing(super().orders)
+
+    def fills(self) -> Sequence[Execution]:
+        return self._or_nothing(super().fills)
+
+    @staticmethod
+    def _or_nothing(question: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         try:
-            return super().orders()
+            return question()
         except Exception:
             return []
 
@@ -98,16 +105,16 @@ class NeverLooks(Reconciler):
         return False
 
 
-class SendsBlindAgain(Reconciler):
-    """Sends again, at a broker that proves nothing, what it does not list."""
+class SendsAgainAtStart(OrderManager):
+    """Takes at start-up whatever is in doubt for unsent."""
 
-    def _absent(self, order: Order) -> None:
-        blind = self.manager.broker.capabilities
-        self.manager.broker.capabilities = replace(blind, resend="searchable", listed_within=0.0)
-        try:
-            super()._absent(order)
-        finally:
-            self.manager.broker.capabilities = blind
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        for order in self.repository.open_orders("a"):
+            if order.state is OrderState.SENDING:
+                order = self.step(order, OrderEvent.LOSE)
+            if order.state is OrderState.UNKNOWN:
+                self.send(self.step(order, OrderEvent.UNSENT))
 
 
 class Impatient(Reconciler):
@@ -134,7 +141,7 @@ MUTANTS: dict[str, Parts] = {
     "silence-is-nothing": Parts(broker=TakesSilenceForNothing),
     "count-twice": Parts(broker=CountsTwice),
     "never-look": Parts(reconciler=NeverLooks),
-    "blind-again": Parts(reconciler=SendsBlindAgain),
+    "send-again": Parts(manager=SendsAgainAtStart),
     "impatient": Parts(reconciler=Impatient),
     "forget-sending": Parts(manager=TrustsItsState),
 }

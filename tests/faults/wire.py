@@ -80,7 +80,7 @@ class WireBroker:
                 None,
                 Decimal(o["filled"]),
                 "",
-            )  # fmt: skip
+            )
             for o in self._ask("/orders", {})["orders"]
         ]
 
@@ -119,7 +119,8 @@ class WireBroker:
 
 
 def _execution(event: dict[str, Any]) -> Execution:
+    side, size, price = Side(event["side"]), Decimal(event["size"]), Decimal(event["price"])
     return Execution(
-        event["fill_id"], ACCOUNT, event["symbol"], Side(event["side"]), Decimal(event["size"]), Decimal(event["price"]),
-        Decimal(event["fee"]), datetime.fromtimestamp(event["at"], UTC), event["client_id"], event["broker_id"],
+        event["fill_id"], ACCOUNT, event["symbol"], side, size, price, Decimal(event["fee"]),
+        datetime.fromtimestamp(event["at"], UTC), event["client_id"], event["broker_id"],
     )  # fmt: skip

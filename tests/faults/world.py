@@ -182,8 +182,8 @@ class World:
             return self.session
 
         self.engine = Engine(
-            SqlStageBook(self.database), self.inbox, SqlRequestBook(self.database), FenceBook(self.database), self.sessions,
-            lease, make, lambda account: False, object, _Clock(),
+            SqlStageBook(self.database), self.inbox, SqlRequestBook(self.database), FenceBook(self.database),
+            self.sessions, lease, make, lambda account: False, object, _Clock(),
         )  # fmt: skip
 
     def run(self) -> None:

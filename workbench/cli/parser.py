@@ -123,6 +123,14 @@ def _parser() -> tuple[_Parser, Any]:
     test.add_argument("--fast", action="store_true", help="leave out what needs fresh environments or many seeds")
     test.add_argument("--only", action="append", metavar="STEP", help="only this step; may be given again")
     test.set_defaults(no_desk=True)
+    faults = _command(commands, "faults", "kill and trouble the order path (in a checkout)", "project:faults")
+    faults.add_argument(
+        "--seeds", default="20", metavar="N", help="how many seeds, at each kind of broker (default 20)"
+    )
+    faults.add_argument("--first-seed", default="0", metavar="K", help="the first of them (default 0)")
+    faults.add_argument("--mutant", metavar="NAME", help="an order path broken on purpose, as save-after-send")
+    faults.add_argument("--mode", action="append", metavar="KIND", help="only brokers of this kind: dedupes, …")
+    faults.set_defaults(no_desk=True)
     return parser, commands
 
 

@@ -14,6 +14,19 @@ from workbench.errors import BadInput, UnknownName
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def faults(options: argparse.Namespace) -> int:
+    """Run the fault harness: the order path killed and troubled, against a broker that misbehaves."""
+    if not (ROOT / "tests" / "faults").is_dir():
+        raise BadInput(
+            "workbench faults", str(ROOT), "is no checkout", "clone the repository and run ./wb faults there"
+        )
+    given = ["--seeds", options.seeds, "--first-seed", options.first_seed]
+    given += ["--mutant", options.mutant] if options.mutant else []
+    given += [word for mode in options.mode or [] for word in ("--mode", mode)]
+    given += ["--json"] if options.json else []
+    return subprocess.run([sys.executable, "-m", "tests.faults", *given], cwd=ROOT, check=False).returncode
+
+
 def test(options: argparse.Namespace) -> int:
     """Run every step; exit 1 where one failed. All output but the JSON goes to stderr."""
     if not (ROOT / "tests").is_dir():

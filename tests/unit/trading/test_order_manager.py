@@ -12,7 +12,22 @@ import pytest
 
 from tests.doubles import ToldBroker, execution, report
 from workbench.errors import BadInput, Refused, WorkbenchError
-from workbench.model import Action, Direction, Fill, Instrument, Order, OrderState, Protection, Side, Signal
+from workbench.model import (
+    Action,
+    Direction,
+    Fill,
+    Handling,
+    Instrument,
+    Order,
+    OrderState,
+    OrderType,
+    Protection,
+    Side,
+    Signal,
+    SizeRequest,
+    SizeRule,
+    Ticket,
+)
 from workbench.ports import BrokerCapabilities, Execution, RiskContext, Verdict
 from workbench.risk import RiskChain
 from workbench.trading import Hours, Ledger, MemoryRepository, OrderManager
@@ -24,12 +39,13 @@ LEVELS = Protection(stop=D(10), target=D(20), trail=D(5))
 
 
 class Rule:
-    """Allows ten, or denies with the reason it holds."""
+    """Allows what was asked for, ten where no size was, or denies with the reason it holds."""
 
     reason = ""
 
     def judge(self, context: RiskContext) -> Verdict:
-        return Verdict("rule", "deny", self.reason) if self.reason else Verdict("rule", "allow", size=D(10))
+        size = context.signal.size.amount or D(10)
+        return Verdict("rule", "deny", self.reason) if self.reason else Verdict("rule", "allow", size=size)
 
 
 class Desk:
@@ -68,6 +84,31 @@ class Desk:
 
     def enter(self, direction: Direction = Direction.LONG, **more: Any) -> list[Order]:
         return self.manager.handle(self.signal(Action.ENTRY, direction, **more))
+
+    def trade(
+        self, side: str = "buy", size: Any = 10, kind: OrderType = OrderType.MARKET, action: Action = Action.TRADE,
+        **more: Any,
+    ) -> list[Order]:
+        """Buy or sell a size whatever is held; `limit` and `level` are prices, all else is of handling or the signal.
+        """  # fmt: skip
+        return self.manager.handle(self.wish(side, size, kind, action, **more))
+
+    def wish(
+        self, side: str = "buy", size: Any = 10, kind: OrderType = OrderType.MARKET, action: Action = Action.TRADE,
+        **more: Any,
+    ) -> Signal:  # fmt: skip
+        """The signal of a trade."""
+        prices = {name: D(more.pop(name)) for name in ("limit", "level") if name in more}
+        of_handling = {name: more.pop(name) for name in list(more) if name in Handling.__dataclass_fields__}
+        for name in ("trail", "display", "slice_size", "slice_pause"):
+            if name in of_handling:
+                of_handling[name] = D(of_handling[name])
+        at = {"bar_time": self.manager.now, "available_at": self.manager.now}
+        return replace(
+            self.signal(action, Direction.LONG if side == "buy" else Direction.SHORT),
+            size=SizeRequest(SizeRule.SHARES, D(size)), ticket=Ticket(kind, **prices, handling=Handling(**of_handling)),
+            **(at | more),
+        )  # fmt: skip
 
     def exit(self, direction: Direction = Direction.LONG, **more: Any) -> list[Order]:
         return self.manager.handle(self.signal(Action.EXIT, direction, **more))

@@ -10,9 +10,11 @@
 It needs pytest, which the rest of the workbench does not; docs/broker-conformance.md says how to write a rig.
 """
 
+import pkgutil
+
 import pytest
 
-pytest.register_assert_rewrite(__name__)
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
 from workbench.testing.brokers.bar_rig import BarRig  # noqa: E402 - after the line that makes asserts speak
 from workbench.testing.brokers.claims import claims_of  # noqa: E402

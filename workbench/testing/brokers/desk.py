@@ -24,7 +24,7 @@ from workbench.model import (
     Side,
     Validity,
 )
-from workbench.ports import BrokerCapabilities, BrokerOrder, Execution
+from workbench.ports import BrokerCapabilities, BrokerListener, BrokerOrder, Execution
 from workbench.testing.brokers.claims import claims_of
 from workbench.testing.brokers.rig import BrokerRig
 
@@ -40,6 +40,8 @@ class Ear:
         self.fills: list[Execution] = []
         self.told: list[BrokerOrder | Execution] = []
         self.stray: list[str] = []
+        self.also: BrokerListener | None = None
+        """Who is told too."""
         self.calls = 0
         """How many calls into the broker are under way."""
         self._thread = threading.get_ident()
@@ -47,10 +49,14 @@ class Ear:
     def on_order(self, report: BrokerOrder) -> None:
         self._hear(report)
         self.orders.append(report)
+        if self.also is not None:
+            self.also.on_order(report)
 
     def on_fill(self, execution: Execution) -> None:
         self._hear(execution)
         self.fills.append(execution)
+        if self.also is not None:
+            self.also.on_fill(execution)
 
     def _hear(self, what: BrokerOrder | Execution) -> None:
         if threading.get_ident() != self._thread:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 from workbench.errors import WorkbenchError
 from workbench.model import (
@@ -22,7 +23,7 @@ from workbench.model import (
     Ticket,
     new_id,
 )
-from workbench.ports import Drift, RiskContext, Verdict
+from workbench.ports import Broker, BrokerListener, Drift, RiskContext, Verdict
 from workbench.risk import RiskChain
 from workbench.testing.brokers.desk import STRATEGY, Desk
 from workbench.trading import Ledger, MemoryRepository, OrderManager, Reconciler
@@ -65,6 +66,19 @@ class _AsAsked:
         return Verdict("as_asked", "allow", size=context.signal.size.amount)
 
 
+class _Shared:
+    """A desk's client for an order manager: what is told goes to the desk first, and then to the manager."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def connect(self, listener: BrokerListener) -> None:
+        self._desk.ear.also = listener
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk.broker, name)
+
+
 class House:
     """Trades through the core over one desk's client; what is on file outlives a client, as it does a crash.
 
@@ -86,7 +100,7 @@ class House:
             ledger.apply(entry)
         ledger.mark(rig.instrument.symbol, rig.price)
         self.manager = OrderManager(
-            self.repository, desk.broker, RiskChain([("as_asked", _AsAsked())]), ledger,
+            self.repository, cast(Broker, _Shared(desk)), RiskChain([("as_asked", _AsAsked())]), ledger,
             {rig.instrument.symbol: rig.instrument}, rig.now(),
         )  # fmt: skip
         self.reconciler = Reconciler(self.manager, rig.account, self.drifts, lambda: self._elapsed)
@@ -95,7 +109,7 @@ class House:
 
     def crash(self) -> None:
         """End the process and start another on what is on file."""
-        self.desk.broker = self.desk.world(self.desk.rig.make)
+        self.desk.restart()
         self._begin()
 
     def ask(self, lots: int = 10, *, rests: bool = True) -> Order:
@@ -124,10 +138,10 @@ class House:
         with self.desk.calling():
             self.manager.cancel(order.order_id)
 
-    def rounds(self, count: int = 5) -> None:
+    def rounds(self, count: int = 3) -> None:
         """Let so many looks at the broker happen, each long after the one before."""
+        self.desk.settle()
         for _ in range(count):
-            self.desk.settle()
             self._elapsed += self.desk.can.listed_within + 60
             self.manager.now += timedelta(seconds=2)
             with self.desk.calling():

@@ -1,0 +1,27 @@
+"""The paper broker keeps the contract of brokers: in memory, and with a book on disk that outlives its process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workbench_plugins.paper_broker import PaperBroker
+
+from workbench.testing.brokers import BarRig, BrokerContract
+
+
+class TestPaper(BrokerContract):
+    """Without a file: what needs a restart is skipped."""
+
+    @pytest.fixture
+    def rig(self) -> Iterator[BarRig]:
+        yield BarRig(PaperBroker)
+
+
+class TestPaperWithABook(BrokerContract):
+    """With a file: another process finds everything again."""
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[BarRig]:
+        yield BarRig(lambda: PaperBroker(book=tmp_path / "book.sqlite"), is_kept=True)
