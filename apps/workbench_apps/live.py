@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench.bootstrap import Workbench
 from workbench_apps.theme import NONE, clock, exact, number
+
+if TYPE_CHECKING:
+    from workbench.bootstrap.trading_desk import TradingDesk
 
 LAST, POINTS = 300, 2_000
 """So many of the newest orders, fills and signals are shown; so many points of an equity curve."""
@@ -20,11 +24,13 @@ POSITIONS = {
 }  # fmt: skip
 ORDERS = {
     "created_at": "Created (session clock, UTC)", "account": "Account", "symbol": "Symbol", "side": "Side",
-    "type": "Type", "size": "Size", "filled": "Filled", "level": "Level", "state": "State", "reason": "Reason",
+    "type": "Type", "size": "Size", "filled": "Filled", "limit": "Limit", "level": "Level", "state": "State",
+    "took": "Took (ms)", "reason": "Reason",
 }  # fmt: skip
 FILLS = {
-    "time": "Time (session clock, UTC)", "account": "Account", "symbol": "Symbol", "side": "Side", "size": "Size",
-    "price": "Price", "fee": "Fee", "currency": "Currency", "cause": "Cause",
+    "time": "Time (session clock, UTC)", "account": "Account", "symbol": "Symbol", "side": "Side",
+    "raw_size": "Size as traded", "raw_price": "Price as traded", "size": "Size (adjusted)",
+    "price": "Price (adjusted)", "fee": "Fee", "currency": "Currency", "cause": "Cause",
 }  # fmt: skip
 SIGNALS = {
     "received_at": "Received (UTC)", "strategy": "Strategy", "source": "Source", "what": "Wants", "status": "Status",
@@ -40,6 +46,12 @@ class Snapshot:
     accounts: Sequence[Mapping[str, Any]]
     equity: Mapping[str, tuple[list[float], list[float]]]
     orders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fills: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Of the orders, by their ids."""
+    looks: Sequence[Mapping[str, Any]] = ()
+    """What `workbench reconcile` tells, an account each."""
+    symbols: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What each account can trade, and its last price."""
     positions: pd.DataFrame = field(default_factory=lambda: _frame([], "key", POSITIONS))
     order_rows: pd.DataFrame = field(default_factory=lambda: _frame([], "order_id", ORDERS))
     fill_rows: pd.DataFrame = field(default_factory=lambda: _frame([], "fill_id", FILLS))
@@ -52,16 +64,28 @@ def snapshot(bench: Workbench) -> Snapshot:
     accounts = desk.accounts()
     currency = {account["account"]: account["currency"] for account in accounts}
     orders = {order["order_id"]: order for order in reversed(desk.orders(last=LAST))}
+    newest = desk.fills(last=LAST)
+    fills: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for fill in newest:
+        fills[fill["order_id"]].append(fill)
     return Snapshot(
         desk.status(),
         accounts,
         {account["account"]: _curve(desk.session_book.equity(account["account"], POINTS)) for account in accounts},
         orders,
+        fills,
+        desk.by_hand.reconciliation(),
+        {account["account"]: _symbols(desk, account["account"]) for account in accounts},
         _frame([_position(row, currency) for row in desk.positions()], "key", POSITIONS),
         _frame([_order(row) for row in orders.values()], "order_id", ORDERS),
-        _frame([_fill(row, currency) for row in reversed(desk.fills(last=LAST))], "fill_id", FILLS),
+        _frame([_fill(row, currency) for row in reversed(newest)], "fill_id", FILLS),
         _frame([_signal(row, orders) for row in reversed(desk.signals(last=LAST))], "signal_id", SIGNALS),
     )
+
+
+def _symbols(desk: TradingDesk, account: str) -> dict[str, str]:
+    marks = desk.session_book.marks(account)
+    return {name: exact(marks.get(name), 2) for name in desk.session_book.symbols(account)}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], key: str, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -82,11 +106,15 @@ def _position(row: Mapping[str, Any], currency: Mapping[str, str]) -> dict[str, 
 
 def _order(row: Mapping[str, Any]) -> dict[str, Any]:
     sizes = {name: exact(row[name]) for name in ("size", "filled")}
-    return {**row, **sizes, "level": exact(row["level"], 2), "created_at": clock(row["created_at"], zone=False)}
+    prices = {name: exact(row[name], 2) for name in ("limit", "level")}
+    took = number(row["latency_ms"].get("total"), 1)
+    created = clock(row["created_at"], zone=False)
+    return {**row, **sizes, **prices, "type": row["type"].replace("_", " "), "took": took, "created_at": created}
 
 
 def _fill(row: Mapping[str, Any], currency: Mapping[str, str]) -> dict[str, Any]:
-    shown = {"size": exact(row["size"]), "price": exact(row["price"], 2), "fee": number(row["fee"])}
+    shown = {name: exact(row[name]) for name in ("size", "raw_size")}
+    shown |= {name: exact(row[name], 2) for name in ("price", "raw_price")} | {"fee": number(row["fee"])}
     return {**row, **shown, "time": clock(row["time"], zone=False), "currency": currency.get(row["account"], NONE)}
 
 

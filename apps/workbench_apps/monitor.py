@@ -1,26 +1,31 @@
-"""The monitor page: accounts, positions, orders, fills and signals as they come; panic and resume."""
+"""The monitor page: what needs a person, accounts, positions, orders, fills and signals as they come, and the books."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from workbench.bootstrap import Workbench
 from workbench_apps import parts
 from workbench_apps.account_view import AccountView
+from workbench_apps.books import books_html, ledgers
+from workbench_apps.brokers import capabilities_of, lines_html, page_html
 from workbench_apps.live import FILLS, LAST, ORDERS, POSITIONS, SIGNALS, Snapshot, snapshot
 from workbench_apps.live_table import LiveTable
+from workbench_apps.needs import Needs
+from workbench_apps.order_bar import OrderBar
+from workbench_apps.order_view import OrderView
 from workbench_apps.page import Page
 from workbench_apps.parts import ui
 from workbench_apps.strip import Strip
-from workbench_apps.theme import clock, escape, exact
 from workbench_apps.watch import Watch
 
 EVERY_MS = 700
 """How often the database is asked whether anything changed."""
 AT_LEAST = 1.5
 """Seconds after which it is read even so: a dead engine writes nothing."""
+TRADING, BOOKS, BROKERS = range(3)
+"""The tabs."""
 
 
 class MonitorPage(Page):
@@ -31,38 +36,50 @@ class MonitorPage(Page):
     def __init__(self, bench: Workbench, watch: Watch) -> None:
         super().__init__(bench)
         self._watch, self._seen, self._read_at, self._reading = watch, object(), 0.0, False
-        self._orders: Mapping[str, Mapping[str, Any]] = {}
-        self._order: str | None = None
+        self._now: Snapshot | None = None
         self._accounts: dict[str, AccountView] = {}
 
     def build(self) -> None:
-        """The strip, the accounts, and the tables."""
+        """The strip, what needs a person, and the tabs."""
         self._strip = Strip(self, self._again)
+        self._needs = Needs(self, self._again)
+        self._lines = parts.html()
         self._places = ui.Column(parts.html(parts.loading("accounts")), sizing_mode="stretch_width", margin=0)
-        self._history = parts.html()
+        self._bar, self._order = OrderBar(self, self._again), OrderView(self, self._again)
         self._positions = LiveTable(
             POSITIONS, "No open positions.", most=220,
             right=("size", "entry_price", "mark", "value", "open_profit", "realised"),
         )  # fmt: skip
         self._order_table = LiveTable(
-            ORDERS, "No orders yet. They appear here when a strategy or an alert asks for one.", chosen=self._look,
-            right=("size", "filled", "level"), header_filters=_filters("account", "symbol", "side", "state"),
+            ORDERS, "No orders yet. They appear here when a strategy, an alert or a person asks for one.",
+            chosen=self._look, right=("size", "filled", "limit", "level", "took"),
+            header_filters=_filters("account", "symbol", "side", "type", "state"),
         )  # fmt: skip
-        self._fills = LiveTable(FILLS, "No fills yet.", right=("size", "price", "fee"))
+        self._fills = LiveTable(
+            FILLS, "No fills yet.", right=("raw_size", "raw_price", "size", "price", "fee")
+        )  # fmt: skip
         self._signals = LiveTable(
             SIGNALS, "No signals yet. An alert sent to a hook (workbench hooks create) appears here.",
             header_filters=_filters("strategy", "status"), right=("orders",),
         )  # fmt: skip
-        self._look(None)
+        self._books, self._brokers = parts.html(parts.loading("books")), parts.html(parts.loading("brokers"))
         newest = f"The newest {LAST}."
-        self.body[:] = [
-            parts.heading("Monitor", "Updates by itself.", 1),
-            self._strip.layout,
+        trading = ui.Column(
             parts.heading("Accounts"), self._places,
             parts.heading("Positions"), self._positions.layout,
-            parts.heading("Orders", f"{newest} Click one to see its history."), self._order_table.layout, self._history,
+            parts.heading("Orders", f"{newest} Click one to see its history."), self._bar.layout,
+            self._order_table.layout, self._order.layout,
             parts.heading("Fills", newest), self._fills.layout,
             parts.heading("Signals and alerts", newest), self._signals.layout,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        self._panes = {"Trading": trading, "Books": self._books, "Brokers": self._brokers}
+        self._tabs = ui.Tabs(*self._panes.items(), sizing_mode="stretch_width", margin=(8, 0))
+        self._opened()
+        self._tabs.param.watch(lambda _: self._opened(), "active")
+        self.body[:] = [
+            parts.heading("Monitor", "Updates by itself.", 1),
+            self._strip.layout, self._needs.layout, self._lines, self._tabs,
         ]  # fmt: skip
 
     def start(self) -> None:
@@ -96,17 +113,40 @@ class MonitorPage(Page):
     # ---- showing -----------------------------------------------------------------------------------------------------
 
     def _show(self, now: Snapshot) -> None:
-        self._reading = False
+        self._reading, self._now = False, now
         if self.notice.visible:
             self.say()
         self._strip.show(now.status)
+        self._needs.show(now)
+        _put(self._lines, lines_html(now.looks, engine=now.status["engine"]))
+        self._opened()
+
+    def _opened(self) -> None:
+        """Show the tab that is open; tables that cannot be seen are left alone, they would measure themselves wrong."""
+        now = self._now
+        for place, pane in enumerate(self._panes.values()):
+            pane.visible = place == self._tabs.active  # else the page is as high as its highest tab
+        if now is None:
+            return
+        if self._tabs.active == TRADING:
+            self._show_trading(now)
+        elif self._tabs.active == BOOKS:
+            self.work("books", lambda: ledgers(self.bench), lambda found: _put(self._books, books_html(found)))
+        else:
+            accounts = [look["account"] for look in now.looks]
+            self.work(
+                "brokers", lambda: capabilities_of(self.bench, accounts),
+                lambda found: _put(self._brokers, page_html(now.looks, found)),
+            )  # fmt: skip
+
+    def _show_trading(self, now: Snapshot) -> None:
         self._show_accounts(now)
-        self._orders = now.orders
+        self._bar.show(now.symbols)
         self._positions.show(now.positions)
         self._order_table.show(now.order_rows)
         self._fills.show(now.fill_rows)
         self._signals.show(now.signal_rows)
-        self._show_history()
+        self._order.show(now)
 
     def _show_accounts(self, now: Snapshot) -> None:
         if now.accounts and not self._accounts:
@@ -122,46 +162,14 @@ class MonitorPage(Page):
             told = "No account yet. One is opened when a strategy that was promoted to paper meets a running engine."
             self._places[:] = [parts.html(parts.empty(told, "workbench serve"))]
 
-    # ---- one order ---------------------------------------------------------------------------------------------------
-
     def _look(self, order_id: str | None) -> None:
-        self._order = order_id
-        self._show_history()
-
-    def _show_history(self) -> None:
-        order = self._orders.get(self._order or "")
-        said = "" if order is None else _order_card(order)
-        if said != self._history.object:
-            self._history.object, self._history.visible = said, bool(said)
+        self._order.choose(order_id)
+        self._order.show(self._now)
 
 
-def _order_card(order: Mapping[str, Any]) -> str:
-    rows = [
-        (
-            escape(line["event"]),
-            escape(line["state"]),
-            clock(line["at"], zone=False),
-            clock(line["written_at"], zone=False),
-            _verdicts(line["verdicts"]),
-            escape(line["reason"]) or "–",
-        )
-        for line in order["history"]
-    ]
-    titles = ("Event", "State", "Session clock (UTC)", "Wall clock (UTC)", "Risk verdicts", "Reason")
-    what = f"{order['side']} {exact(order['size'])} {order['symbol']}, {order['type']}"
-    return (
-        f'<div class="card order"><h3>Order {escape(what)}</h3><p class="muted small wrap">{escape(order["order_id"])}'
-        f" · signal {escape(str(order['signal_id']))}</p>{parts.table(titles, rows)}</div>"
-    )
-
-
-def _verdicts(text: str) -> str:
-    """What each rule said, a line each; in one line where all of them let it pass."""
-    said = [part.strip() for part in text.split(";") if part.strip()]
-    if said and all(part.endswith(" allow") for part in said):
-        names = ", ".join(part.removesuffix(" allow") for part in said)
-        return f"all {len(said)} rules allow: {escape(names)}"
-    return "<br>".join(escape(part) for part in said) or "–"
+def _put(pane: Any, said: str) -> None:
+    if said != pane.object:
+        pane.object = said
 
 
 def _filters(*names: str) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class Strip:
         self._panic.on_click(lambda _: self._ask_panic())
         self._resume.on_click(lambda _: self._ask_resume())
         self.layout = ui.Column(
-            self._banner, self._said, parts.flow(self._panic, self._resume, gap="8px"), self._form.layout, self._outcome,
-            sizing_mode="stretch_width", margin=0,
+            self._banner, self._said, parts.flow(self._panic, self._resume, gap="8px"), self._form.layout,
+            self._outcome, sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
     def show(self, status: Mapping[str, Any]) -> None:

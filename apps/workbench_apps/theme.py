@@ -46,7 +46,7 @@ PARTS_CSS = f"""
 :host {{ color: {INK}; font-size: 14px; line-height: 1.5; font-family: {FONT}; }}
 h1, h2, h3, p {{ margin: 0; }}
 h1 {{ font-size: 21px; font-weight: 650; }} h2 {{ font-size: 16px; font-weight: 650; }}
-h3 {{ font-size: 14px; font-weight: 650; }}
+h3 {{ font-size: 14px; font-weight: 650; }} h4 {{ font-size: 13px; font-weight: 650; margin: 12px 0 4px; }}
 .muted {{ color: #616e7c; }} .small {{ font-size: 12.5px; }} .wrap {{ overflow-wrap: anywhere; }}
 code {{ background: #eef1f4; border-radius: 4px; padding: 1px 5px; font-size: 12.5px; overflow-wrap: anywhere; }}
 .grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 8px; }}
@@ -62,6 +62,14 @@ code {{ background: #eef1f4; border-radius: 4px; padding: 1px 5px; font-size: 12
   border: 1px solid currentColor; white-space: nowrap; }}
 .pill.good {{ background: #e9f7f2; }} .pill.bad {{ background: #fdeeee; }} .pill.warn {{ background: #fff6e0; }}
 .pill.muted {{ background: #f2f4f6; }}
+.mode {{ display: inline-block; border-radius: 4px; padding: 1px 8px; font-size: 12px; font-weight: 700;
+  letter-spacing: .06em; border: 1px solid transparent; }}
+.mode.paper {{ background: #e4ebf3; color: #334e68; }} .mode.live {{ background: #a32a2a; color: #fff; }}
+.mode.sandbox {{ background: #ffd43b; color: #4a3500; border-color: #4a3500; }}
+.mode.unknown {{ background: #fff; color: {BAD_INK}; border-color: currentColor; }}
+.broker {{ padding: 3px 0; overflow-wrap: anywhere; }}
+.broker.trouble {{ background: #fdf1f1; border: 1px solid #e2a3a3; border-radius: 8px; padding: 6px 12px; }}
+.card + .card {{ margin-top: 12px; }} .card > h3 + .grid {{ margin-top: 8px; }}
 .alert {{ border: 1px solid; border-left-width: 5px; border-radius: 8px; padding: 9px 14px;
   overflow-wrap: anywhere; }}
 .alert.bad {{ background: #fdf1f1; border-color: #e2a3a3; }}

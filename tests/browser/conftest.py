@@ -102,7 +102,7 @@ def wait_until(true: Callable[[], Any], what: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with evidence for ema_cross, and one backtest of another strategy that is no evidence."""
     home = tmp_path_factory.mktemp("recorded") / "home"
@@ -115,17 +115,17 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def in_research(recorded: Path) -> Path:
+def in_research(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of that home, for the tests that promote by clicks."""
-    home = recorded.parent / "in_research"
+    home = tmp_path_factory.mktemp("in_research") / "home"
     shutil.copytree(recorded, home)
     return home
 
 
 @pytest.fixture(scope="module")
-def on_paper(recorded: Path) -> Path:
+def on_paper(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of that home in which ema_cross was promoted to paper."""
-    home = recorded.parent / "on_paper"
+    home = tmp_path_factory.mktemp("on_paper") / "home"
     shutil.copytree(recorded, home)
     with bench_of(home) as bench:
         runs = {run.kind: run.run_id for run in bench.registry.find(strategy="ema_cross")}
@@ -156,12 +156,19 @@ def served_empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def engine_of(home: Path) -> Iterator[None]:
+    """An engine that trades a home on paper, fast."""
+    with process("-c", ENGINE, str(home), WORKBENCH_SECONDS_PER_BAR="0.3") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "runs\n"
+        yield
+
+
 @pytest.fixture
 def engine(on_paper: Path) -> Iterator[None]:
     """An engine that trades the home on paper, fast."""
-    with process("-c", ENGINE, str(on_paper), WORKBENCH_SECONDS_PER_BAR="0.3") as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "runs\n"
+    with engine_of(on_paper):
         yield
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,10 +12,14 @@ from typing import Any
 
 from workbench_plugins.paper_broker import PaperBroker
 
-from workbench.errors import NotSent, Refused
+from workbench.errors import Refused
 from workbench.model import Order, OrderState, OrderType, Position, new_id
-from workbench.ports import BarBroker, Broker, BrokerCapabilities, BrokerListener, BrokerOrder, Execution
-from workbench.testing.brokers import BarRig, FaultyLine
+from workbench.ports import (
+    BrokerCapabilities,
+    BrokerListener,
+    BrokerOrder,
+    Execution,
+)
 
 
 class Broken:
@@ -54,19 +57,8 @@ class TellsFillsTwice(Broken):
 class NumbersFillsByList(Broken):
     """Makes up the ids of fills anew for each list."""
 
-    lists = 0
-
     def fills(self) -> Sequence[Execution]:
-        self.lists += 1
-        return [replace(f, fill_id=f"{self.lists}-{i}") for i, f in enumerate(self.inner.fills())]
-
-
-class RefusesAfterTaking(Broken):
-    """Says no to an order that it has taken."""
-
-    def submit(self, order: Order) -> None:
-        self.inner.submit(order)
-        raise Refused("changed my mind")
+        return [replace(f, fill_id=new_id()) for f in self.inner.fills()]
 
 
 class LosesCancelAnswers(Broken):
@@ -216,17 +208,11 @@ class MakesIdsUp(Broken):
         return [replace(order, client_order_id=f"tag-{order.side}") for order in self.inner.orders()]
 
 
-class ClaimsACap(Broken):
-    """Claims what nobody ever sees it do."""
-
-    can = {"iceberg": True, "after_market": True}  # noqa: RUF012
-
-
 class CountsCashWrongly(Broken):
-    """Rounds cash to the whole unit and still calls it exact."""
+    """Rounds cash to ten thousands and still calls it exact."""
 
     def cash(self, account: str) -> Decimal:
-        return self.inner.cash(account).quantize(Decimal(100))
+        return self.inner.cash(account).quantize(Decimal("1E4"))
 
 
 class TellsChangesItNeverMade(Broken):
@@ -249,88 +235,3 @@ class ReportsNobodysOrder(Broken):
 
     def on_fill(self, execution: Execution) -> None:
         self.listener.on_fill(replace(execution, client_order_id="", broker_id=""))
-
-
-class BrokenLine(FaultyLine):
-    """A client whose line handling is broken; a subclass breaks one thing."""
-
-
-class RetriesInside(BrokenLine):
-    """Sends again when no answer came."""
-
-    def submit(self, order: Order) -> None:
-        try:
-            super().submit(order)
-        except (ConnectionError, TimeoutError):
-            self.behind.submit(replace(order, client_order_id=new_id(), order_id=new_id()))
-
-
-class CallsLostRefused(BrokenLine):
-    """Takes a lost answer for a no."""
-
-    def submit(self, order: Order) -> None:
-        try:
-            super().submit(order)
-        except (ConnectionError, TimeoutError) as error:
-            raise Refused("no answer") from error
-
-
-class CallsLostNotSent(BrokenLine):
-    """Takes a lost answer for an order that never left."""
-
-    def submit(self, order: Order) -> None:
-        try:
-            super().submit(order)
-        except (ConnectionError, TimeoutError) as error:
-            raise NotSent("no answer") from error
-
-
-class SwallowsErrors(BrokenLine):
-    """Answers a question that went wrong with nothing."""
-
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        try:
-            return super()._ask(question)
-        except ConnectionError:
-            return []
-
-
-class SendsLater(BrokenLine):
-    """Keeps an order that the rate limit refused, and sends it with the next look."""
-
-    def submit(self, order: Order) -> None:
-        try:
-            super().submit(order)
-        except Refused as refused:
-            self.kept = order
-            raise refused
-
-    def deliver(self) -> bool:
-        kept, self.kept = getattr(self, "kept", None), None
-        if kept is not None:
-            with suppress(Refused):
-                self.behind.submit(kept)
-        return False
-
-
-class BrokenRig(BarRig):
-    """The paper broker's world with a broken broker, or a broken line, in it."""
-
-    patience = 0.15
-
-    def __init__(self, kind: type[Broken] | type[BrokenLine], folder: Path) -> None:
-        book = folder / "book.sqlite"
-
-        def broker() -> BarBroker:
-            made: Any = kind(book) if issubclass(kind, Broken) else PaperBroker(book=book)
-            return made  # type: ignore[no-any-return]
-
-        super().__init__(broker, is_kept=True)
-        self._kind = kind
-
-    def make(self) -> Broker:
-        made = super().make()
-        if issubclass(self._kind, BrokenLine):
-            assert self.client is not None
-            made = self.client = self._kind(self.client.behind, self.faults)
-        return made

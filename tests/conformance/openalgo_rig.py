@@ -43,7 +43,7 @@ class OpenAlgoRig:
         """Another client, the one before closed."""
         self.close()
         plain: dict[str, Any] = {
-            "url": self.server.url, "ws_url": "", "api_key_env": KEY, "account": self.account, "answer_within": 0.4,
+            "url": self.server.url, "ws_url": "", "api_key_env": KEY, "account": self.account, "answer_within": 0.8,
             "poll_every": POLL,
         }  # fmt: skip
         self.client = OpenAlgoBroker(**(plain | self.settings))
@@ -97,9 +97,12 @@ class OpenAlgoRig:
         return [order.orderid for order in self.server.taken]
 
     def settle(self) -> None:
-        """Deliver for as long as the watch takes to ask the books again."""
-        ends = time.monotonic() + 1.5 * POLL
-        while time.monotonic() < ends:
-            if self.client is not None:
-                self.client.deliver()
-            time.sleep(0.01)
+        """Deliver until the watch has asked the books once more from now, or cannot."""
+        if self.client is None:
+            return
+        watch, ends = self.client._watch, time.monotonic() + 1.0
+        wanted = watch.looks + 2  # the next to end may have begun before
+        while watch.looks < wanted and time.monotonic() < ends:
+            watch.nudge()
+            time.sleep(0.005)
+        self.client.deliver()

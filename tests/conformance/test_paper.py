@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,13 @@ class TestPaper(BrokerContract):
     """Without a file: what needs a restart is skipped."""
 
     @pytest.fixture
-    def rig(self) -> Iterator[BarRig]:
-        yield BarRig(PaperBroker)
+    def rig(self) -> BarRig:
+        return BarRig(PaperBroker)
 
 
 class TestPaperWithABook(BrokerContract):
     """With a file: another process finds everything again."""
 
     @pytest.fixture
-    def rig(self, tmp_path: Path) -> Iterator[BarRig]:
-        yield BarRig(lambda: PaperBroker(book=tmp_path / "book.sqlite"), is_kept=True)
+    def rig(self, tmp_path: Path) -> BarRig:
+        return BarRig(lambda: PaperBroker(book=tmp_path / "book.sqlite"), is_kept=True)

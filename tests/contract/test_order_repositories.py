@@ -19,9 +19,13 @@ from tests.support import stand
 from workbench.errors import IllegalTransition, LeaseLost, UnknownName
 from workbench.model import (
     Action,
+    Booking,
+    BookingKind,
     Direction,
     Fill,
+    Handling,
     Instrument,
+    OnFailure,
     Order,
     OrderState,
     OrderType,
@@ -31,6 +35,7 @@ from workbench.model import (
     SizeRequest,
     SizeRule,
     Stage,
+    Validity,
 )
 from workbench.ports import AccountFacts, OrderRepository, RiskContext, Verdict
 from workbench.risk import RiskChain
@@ -208,6 +213,110 @@ def test_the_journal_numbers_its_lines(case: Case) -> None:
     assert [line["seq"] for line in lines] == [str(i + 1) for i in range(len(lines))]
     assert {"at", "kind", "subject"} <= lines[0].keys()
     assert (lines[0]["fact"], lines[1]["kind"], lines[1]["reason"]) == ("1", "refused", "too late")
+
+
+# ---- books, names and pieces -----------------------------------------------------------------------------------------
+
+
+def fill_of(made: Order, name: str, **more: Any) -> Fill:
+    fields: dict[str, Any] = {"account": made.account, "price": D("1.5"), "time": NOW} | more
+    return Fill(fill_id=name, order_id=made.order_id, strategy="s", symbol="X", side=Side.BUY, size=D(1), fee=D(0),
+                **fields)  # fmt: skip
+
+
+def test_books_are_fills_and_bookings_in_the_order_in_which_they_were_counted(case: Case) -> None:
+    repo, made = case.repository, kept(case.repository, order(signal()))
+    entries: list[Fill | Booking] = [
+        Booking("a", BookingKind.DEPOSIT, NOW, D("5.25"), currency="EUR", by="ann"),
+        fill_of(made, "f1", time=NOW + timedelta(days=9)),  # counted first, whatever its time
+        Booking("a", BookingKind.SPLIT, NOW, ratio=D("0.333333333333333333"), symbol="X"),
+        Booking("a", BookingKind.DIVIDEND, NOW, ratio=D("0.1"), symbol="X", strategy="s"),
+        fill_of(made, "f2", currency="EUR", factor=D("0.5")),
+        fill_of(made, "f3"),
+        Booking("a", BookingKind.BUST, NOW, subject="f1", reason="the exchange took it back", by="ann"),
+    ]
+    for entry in entries:
+        assert repo.add_fill(entry) if isinstance(entry, Fill) else repo.add_booking(entry)
+    assert list(repo.books("a")) == entries
+    assert list(repo.fills("a")) == [entry for entry in entries if isinstance(entry, Fill)]
+    assert not repo.books("b")
+
+
+def test_a_booking_is_kept_once_in_each_account(case: Case) -> None:
+    repo, one = case.repository, Booking("a", BookingKind.DEPOSIT, NOW, D(5), booking_id="b1")
+    assert repo.add_booking(one)
+    assert not repo.add_booking(replace(one, amount=D(6)))
+    assert repo.add_booking(replace(one, account="b"))
+    assert list(repo.books("a")) == [one]
+    noted = [line for line in repo.journal() if line["kind"] == "booking"]
+    assert [(line["account"], line["amount"]) for line in noted] == [("a", "5"), ("b", "5")]
+
+
+def test_bookings_of_one_account_stand_where_they_were_counted_whatever_others_do(case: Case) -> None:
+    repo, mine = case.repository, kept(case.repository, order(signal()))
+    theirs = kept(repo, order(signal("b"), account="b"))
+    repo.add_fill(fill_of(mine, "f1"))
+    booked = Booking("a", BookingKind.CHARGE, NOW, D(-1))
+    repo.add_fill(fill_of(theirs, "f1"))
+    repo.add_booking(booked)
+    repo.add_fill(fill_of(theirs, "f2"))
+    repo.add_fill(fill_of(mine, "f2"))
+    assert [type(entry).__name__ for entry in repo.books("a")] == ["Fill", "Booking", "Fill"]
+    assert [type(entry).__name__ for entry in repo.books("b")] == ["Fill", "Fill"]
+
+
+def test_an_order_is_found_by_our_name_first_then_by_the_brokers_in_its_account_alone(case: Case) -> None:
+    repo = case.repository
+    one, two = kept(repo, order(signal("1"))), kept(repo, order(signal("2")))
+    repo.change_order(replace(two, broker_id="B7"), "acknowledge", NOW)
+    assert repo.find("a", one.client_order_id) == one
+    found = repo.find("a", broker_id="B7")
+    assert found is not None
+    assert found.order_id == two.order_id
+    assert repo.find("a", one.client_order_id, "B7") == one
+    unknown_first = repo.find("a", "not ours", "B7")
+    assert unknown_first is not None
+    assert unknown_first.order_id == two.order_id
+    assert repo.find("b", one.client_order_id, "B7") is None
+    assert repo.find("a", "not ours", "B8") is None
+    assert repo.find("a") is None
+    assert repo.find("a", "", "") is None
+
+
+def test_an_order_whose_broker_calls_it_otherwise_now_is_found_by_its_new_name_alone(case: Case) -> None:
+    repo, made = case.repository, kept(case.repository, order(signal()))
+    repo.change_order(replace(made, broker_id="B1"), "acknowledge", NOW)
+    repo.change_order(replace(made, broker_id="B2"), "acknowledge", NOW)
+    assert repo.find("a", broker_id="B2") is not None
+    assert repo.find("a", broker_id="B1") is None
+
+
+def test_pieces_are_those_of_one_order_oldest_first(case: Case) -> None:
+    repo = case.repository
+    whole, other = kept(repo, order(signal("1"))), kept(repo, order(signal("2")))
+    pieces = [kept(repo, order(signal("1"), f"piece {i}", parent_id=whole.order_id)) for i in range(3)]
+    kept(repo, order(signal("2"), "piece", parent_id=other.order_id))
+    kept(repo, order(signal("1"), "of a piece", parent_id=pieces[0].order_id))
+    assert list(repo.pieces_of(whole)) == pieces
+    assert not repo.pieces_of(pieces[1])
+
+
+def test_all_that_may_change_of_an_order_comes_back_changed(case: Case) -> None:
+    repo = case.repository
+    handling = Handling(
+        Validity.DAY, "MIS", display=D("0.5"), after_market=True, legs="g", rank=1, on_failure=OnFailure.KEEP,
+        good_till=NOW + timedelta(days=3),
+    )  # fmt: skip
+    made = kept(repo, order(signal(), type=OrderType.STOP_LIMIT, limit=D("9.5"), level=D(9), handling=handling))
+    assert repo.order(made.order_id) == made
+    changed = replace(
+        made, state=OrderState.ACKED, type=OrderType.LIMIT, level=None, limit=D("9.25"), size=D("0.75"), broker_id="B",
+        filled=D("0.25"), reason="why", expires_at=NOW,
+    )  # fmt: skip
+    repo.change_order(changed, "modify", NOW)
+    assert repo.order(made.order_id) == changed
+    trailing = order(signal("t"), type=OrderType.TRAILING_STOP, level=D(9), handling=Handling(trail=D("2.5")))
+    assert repo.order(kept(repo, trailing).order_id) == trailing
 
 
 # ---- the order manager over each of them -----------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from typing import Any
 
 from workbench.errors import BadInput
 from workbench.model.ids import new_id
@@ -105,6 +106,20 @@ class Order:
             raise BadInput("filled size", self.filled, f"is above the order's size {self.size}")
         check_prices("order", self.type, self.limit, self.level)
 
+    def but(self, **changes: Any) -> Order:
+        """The order with some of its fields changed; what does not change is not checked again.
+
+        The order path makes a dozen of these of each order, where `dataclasses.replace` took a fifth of its time.
+        """
+        made = object.__new__(Order)
+        for name, get, put in _SLOTS:
+            put(made, changes.pop(name) if name in changes else get(self))
+        if changes:
+            raise BadInput("order field", ", ".join(changes), "there is none of this name")
+        if made.filled > made.size:
+            raise BadInput("filled size", made.filled, f"is above the order's size {made.size}")
+        return made
+
     @property
     def remaining(self) -> Decimal:
         """What is not filled yet."""
@@ -122,3 +137,9 @@ class Order:
         if self.reduce_only:
             return None
         return Direction.LONG if self.side is Side.BUY else Direction.SHORT
+
+
+_SLOTS = tuple(
+    (f.name, getattr(Order, f.name).__get__, getattr(Order, f.name).__set__) for f in fields(Order)
+)  # fmt: skip
+"""Name, reader and writer of each field, past the guard of a frozen dataclass."""

@@ -11,11 +11,13 @@ from workbench.model import iso
 from workbench.store import trading_tables as t
 from workbench.store.trading import wall
 
+_APPEND = t.journal.insert()
+
 
 def write(connection: Connection, kind: str, subject: str, at: datetime, **facts: str) -> None:
     """Append a line; `at` is the session's clock, the wall clock is added."""
     line = {"at": at, "written_at": wall(), "kind": kind, "subject": subject}
-    connection.execute(t.journal.insert(), line | {"facts": {name: str(value) for name, value in facts.items()}})
+    connection.execute(_APPEND, line | {"facts": {name: str(value) for name, value in facts.items()}})
 
 
 def lines(

@@ -8,22 +8,29 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, bindparam, not_, select, true, update
 
-from workbench.errors import LeaseLost, UnknownName
-from workbench.model import FINAL, Booking, Fill, Order, OrderState, Signal, Stage, from_json, iso, to_json
-from workbench.ports import MANUAL, Fence, Verdict
+from workbench.errors import UnknownName
+from workbench.model import FINAL, Booking, Fill, Order, OrderState, Signal, from_json, iso, to_json
+from workbench.ports import Fence, Verdict
 from workbench.store import trading_tables as t
 from workbench.store.books import keep_booking, read_books
 from workbench.store.fence import read_fence
 from workbench.store.insert import insert_new
 from workbench.store.journal import lines, write
 from workbench.store.lease import Lease
+from workbench.store.permits import may_be_sent, what_forbids
 from workbench.store.trading import TradingDatabase, wall
 
 _CHANGING = {"state": "state", "filled": "filled", "level": "level", "reason": "reason", "type": "type", "size": "size",
              "limit": "limit_price", "broker_id": "broker_id"}  # fmt: skip
 """What may change of an order after its intent, and the column it stands in."""
+_MINE = t.orders.c.account == bindparam("account")
+_BY_ID = select(t.orders).where(t.orders.c.order_id == bindparam("id"))
+_BY_CLIENT_ID = select(t.orders).where(_MINE, t.orders.c.client_order_id == bindparam("name"))
+_BY_BROKER_ID = select(t.orders).where(_MINE, t.orders.c.broker_id == bindparam("name")).order_by(t.orders.c.seq.desc())
+_STATE_OF = select(t.orders.c.state).where(t.orders.c.order_id == bindparam("id"))
+_CHANGE = update(t.orders).where(t.orders.c.order_id == bindparam("id"))
 _IDS_PER_QUERY = 500  # databases limit the variables of a statement
 _UNSETTLED = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
@@ -109,63 +116,39 @@ class SqlOrderRepository:
 
     def change_order(self, order: Order, event: str, at: datetime) -> None:
         with self._database.transaction() as connection:
-            before = connection.scalar(select(t.orders.c.state).where(t.orders.c.order_id == order.order_id))
+            before = connection.scalar(_STATE_OF, {"id": order.order_id})
             if before is None:
                 raise UnknownName("order", order.order_id, ())
-            connection.execute(update(t.orders).where(t.orders.c.order_id == order.order_id).values(**_changing(order)))
+            connection.execute(_CHANGE, {"id": order.order_id} | _changing(order))
             _tell_change(self, order, event, before, at)
 
     def authorise(self, order: Order, at: datetime) -> str:
         now = wall()
         with self._database.transaction() as connection:
-            allowed = and_(
-                t.orders.c.order_id == order.order_id,
-                t.orders.c.state == OrderState.READY.value,
-                t.orders.c.epoch == select(t.fence.c.epoch).scalar_subquery(),
-                or_(t.orders.c.flattens, not_(select(t.fence.c.halted).scalar_subquery())),
-                or_(t.orders.c.expires_at.is_(None), t.orders.c.expires_at > at),
-                self._lease.holds(now),
-                true() if order.reduce_only else and_(_stage_trades(order), not_(_unsettled(order))),
-            )
+            allowed = may_be_sent(order, at, self._lease.holds(now))
             done = connection.execute(update(t.orders).where(allowed).values(state=OrderState.SENDING.value))
-            if done.rowcount == 1:
-                write(
-                    connection, "order", order.order_id, at,
-                    event="authorise", before=OrderState.READY, state=OrderState.SENDING, filled=str(order.filled),
-                    reason=order.reason,
-                )  # fmt: skip
-                return ""
-            return self._forbidden(order, now)
-
-    def _forbidden(self, order: Order, now: datetime) -> str:
-        """What stood against sending, read in the same transaction."""
-        with self._database.reading() as connection:
-            if not connection.scalar(select(self._lease.holds(now))):
-                raise LeaseLost("the lease of the engine is no longer held by this process: nothing more is sent")
-            fence = read_fence(connection)
-            if fence.epoch != order.epoch or (fence.halted and not order.flattens):
-                return f"panic: {fence.reason or 'raised since this order was decided'}"
-            query = select(t.orders.c.order_id, t.orders.c.state).where(*_fate_unknown(t.orders, order))
-            row = None if order.reduce_only else connection.execute(query).first()
-            if row is not None:
-                return f"order {row.order_id} is {row.state}: no new risk until it is settled"
-            if not order.reduce_only and not connection.scalar(select(_stage_trades(order))):
-                return f"strategy {order.strategy} is in no stage that trades {order.account}"
-            return f"the order is {self.order(order.order_id).state} or came too late"
+            if done.rowcount != 1:
+                return what_forbids(connection, order, self._lease.holds(now))
+            write(
+                connection, "order", order.order_id, at,
+                event="authorise", before=OrderState.READY, state=OrderState.SENDING, filled=str(order.filled),
+                reason=order.reason,
+            )  # fmt: skip
+            return ""
 
     def order(self, order_id: str) -> Order:
         with self._database.reading() as connection:
-            row = connection.execute(select(t.orders).where(t.orders.c.order_id == order_id)).one_or_none()
+            row = connection.execute(_BY_ID, {"id": order_id}).one_or_none()
         if row is None:
             raise UnknownName("order", order_id, ())
         return _order(row)
 
     def find(self, account: str, client_order_id: str = "", broker_id: str = "") -> Order | None:
-        mine = t.orders.c.account == account
-        for name, value in (("client_order_id", client_order_id), ("broker_id", broker_id)):
-            found = self._orders(mine, t.orders.c[name] == value, last=1) if value else []
-            if found:
-                return found[0]
+        with self._database.reading() as connection:
+            for query, name in ((_BY_CLIENT_ID, client_order_id), (_BY_BROKER_ID, broker_id)):
+                row = connection.execute(query, {"account": account, "name": name}).first() if name else None
+                if row is not None:
+                    return _order(row)
         return None
 
     def pieces_of(self, order: Order) -> Sequence[Order]:
@@ -295,27 +278,3 @@ def _verdict_doc(verdict: Verdict) -> dict[str, Any]:
         "rule": verdict.rule, "decision": verdict.decision, "reason": verdict.reason, "size": size,
         "figures": dict(verdict.figures),
     }  # fmt: skip
-
-
-def _stage_trades(order: Order) -> ColumnElement[bool]:
-    """Whether the strategy, or for a person's orders any strategy, may take risk in the account."""
-    return exists().where(
-        true() if order.strategy == MANUAL else t.stages.c.strategy == order.strategy,
-        t.stages.c.account == order.account,
-        t.stages.c.stage.in_([stage.value for stage in Stage if stage.trades]),
-    )
-
-
-def _unsettled(order: Order) -> ColumnElement[bool]:
-    """Whether some order of the same account and symbol has an unknown fate; `order` itself has not."""
-    other = t.orders.alias("other")
-    return exists(select(other.c.order_id).where(*_fate_unknown(other, order)))
-
-
-def _fate_unknown(table: Any, order: Order) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.account == order.account,
-        table.c.symbol == order.symbol,
-        not_(table.c.final),
-        table.c.state.in_([state.value for state in _UNSETTLED]),
-    )

@@ -61,12 +61,12 @@ class Answers:
 
     def _events(self, order: Order, report: BrokerOrder) -> Iterator[tuple[OrderEvent, Order]]:
         """What a report says that is new: where the order ended, else its values, else that the broker has it."""
-        named = replace(order, broker_id=report.broker_id or order.broker_id)
+        named = order.but(broker_id=report.broker_id or order.broker_id)
         ended = _ENDS.get(report.state)
         if ended is not None:
             gone = (OrderState.CANCELLED, OrderState.EXPIRED)
             if order.state is not report.state and not (order.state in gone and report.state in gone):
-                yield ended, replace(named, reason=report.reason or f"{report.state} by the broker")
+                yield ended, named.but(reason=report.reason or f"{report.state} by the broker")
         elif order.state in _IN_DOUBT:
             event = OrderEvent.FILL_PART if order.filled else OrderEvent.ACKNOWLEDGE
             yield event, replace(self._changed(named, report) or named, reason="")
@@ -86,7 +86,7 @@ class Answers:
         level = report.level if report.level is not None and order.level is not None else order.level
         if (size, limit, level) == (order.size, order.limit, order.level):
             return None
-        return replace(order, size=size, limit=limit, level=level)
+        return order.but(size=size, limit=limit, level=level)
 
     def _report(self, order: Order, event: OrderEvent) -> None:
         """Move an order by what the broker says; what cannot be is put before a person."""
@@ -98,7 +98,7 @@ class Answers:
         elif (order.state, OrderEvent.CONTRADICT) in TRANSITIONS:
             said = f"the broker reports {event} of an order that is {order.state}: {order.reason}".rstrip(": ")
             kept = manager.repository.order(order.order_id)
-            manager.step(replace(kept, reason=said), OrderEvent.CONTRADICT)
+            manager.step(kept.but(reason=said), OrderEvent.CONTRADICT)
         else:
             manager.repository.note("impossible", order.order_id, manager.now, event=event, state=order.state)
 
@@ -160,7 +160,7 @@ class Answers:
                 elif (fill.symbol, fill.side) != (order.symbol, order.side):
                     contradiction = f"filled as {fill.side} {fill.symbol}, asked for {order.side} {order.symbol}"
                 if contradiction:
-                    manager.step(replace(order, reason=contradiction), OrderEvent.CONTRADICT)
+                    manager.step(order.but(reason=contradiction), OrderEvent.CONTRADICT)
                     return
                 order = self._count(order, fill, filled)
                 if not order.reduce_only and order.protection.any:
@@ -181,7 +181,7 @@ class Answers:
             size = max(order.size, filled)  # an EXTERNAL order known by a fill alone grows with the next one
             is_dust = not order.reduce_only and self._is_dust(size - filled, fill)
         event = OrderEvent.FILL_ALL if filled == size or is_dust else OrderEvent.FILL_PART
-        return manager.step(replace(order, size=size, filled=filled), event)
+        return manager.step(order.but(size=size, filled=filled), event)
 
     def _is_dust(self, rest: Decimal, fill: Fill) -> bool:
         """Whether what is left of an order is less than a lot, as where the factor moved since the size was fixed."""
@@ -192,7 +192,7 @@ class Answers:
         manager = self._manager
         epoch = manager.repository.fence().epoch
         made = children_of(entry, fill, manager.instruments[entry.symbol], manager.now)
-        return [replace(child, epoch=epoch) for child in made]
+        return [child.but(epoch=epoch) for child in made]
 
     def _child(self, child: Order) -> Order:
         manager = self._manager

@@ -76,7 +76,7 @@ class Intents:
             words = f"ticket: {words}"
         self._repository.add_order(order, verdicts, at)
         if words or size <= 0:
-            return move(self._repository, replace(order, reason=words), OrderEvent.DENY, at)
+            return move(self._repository, order.but(reason=words), OrderEvent.DENY, at)
         return self._pass(order, at)
 
     def parts(self, signal: Signal) -> tuple[Decimal, Decimal]:
@@ -117,7 +117,7 @@ class Intents:
             verdicts = [_REDUCES, Verdict("ticket", "deny", words)] if words else [_REDUCES]
             self._repository.add_order(order, verdicts, at)
             if words:
-                order = replace(order, reason=f"ticket: {words}")
+                order = order.but(reason=f"ticket: {words}")
                 return [move(self._repository, order, OrderEvent.DENY, at)]
             made.append(self._pass(order, at))
         if opens:
@@ -196,6 +196,6 @@ class Intents:
             flattens=flattens,
         )
         if waits(order, self._broker.capabilities):
-            return replace(order, expires_at=ticket.handling.good_till)
+            return order.but(expires_at=ticket.handling.good_till)
         ends = [end for end in (ticket.handling.good_till, None if self._life is None else at + self._life) if end]
-        return replace(order, expires_at=min(ends)) if ends else order
+        return order.but(expires_at=min(ends)) if ends else order

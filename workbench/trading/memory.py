@@ -82,6 +82,8 @@ class MemoryRepository:
 
     def change_order(self, order: Order, event: str, at: datetime) -> None:
         before = self.order(order.order_id)
+        if before.broker_id != order.broker_id:
+            self._by_broker_id.pop((before.account, before.broker_id), None)
         self._orders[order.order_id] = order
         self._file(order)
         self.note(

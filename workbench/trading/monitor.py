@@ -72,10 +72,10 @@ class Monitor:
     def _look_at(self, order: Order, price: PriceRange | None) -> bool:
         manager, handling = self._manager, order.handling
         if order.expires_at is not None and manager.now >= order.expires_at:
-            manager.step(replace(order, reason=f"good till {order.expires_at.isoformat()}"), OrderEvent.EXPIRE)
+            manager.step(order.but(reason=f"good till {order.expires_at.isoformat()}"), OrderEvent.EXPIRE)
             return True
         if self._is_over(order):
-            manager.step(replace(order, reason="good for its day alone"), OrderEvent.EXPIRE)
+            manager.step(order.but(reason="good for its day alone"), OrderEvent.EXPIRE)
             return True
         if handling.after_market and manager.hours is not None and manager.hours.is_open(manager.now) is False:
             return False
@@ -110,14 +110,14 @@ class Monitor:
         rises = _RISES[order.type] is order.side
         if price.high >= order.level if rises else price.low <= order.level:
             kind = OrderType.LIMIT if order.type.has_limit else OrderType.MARKET
-            return self._release(replace(order, type=kind, level=None, reason=f"reached its level {order.level:f}"))
+            return self._release(order.but(type=kind, level=None, reason=f"reached its level {order.level:f}"))
         trail = order.handling.trail or (order.protection.trail if order.protects else None)
         if order.type is OrderType.TRAILING_STOP and trail is not None:
             held = Side.BUY if order.side is Side.SELL else Side.SELL
             best = price.high if held is Side.BUY else price.low
             moved = Levels(held, None, None, trail, best).stop_now(self._manager.instruments[order.symbol])
             if moved is not None and (moved[0] - order.level) * held.sign > 0:  # it never loosens
-                self._manager.step(replace(order, level=moved[0]), OrderEvent.MODIFY)
+                self._manager.step(order.but(level=moved[0]), OrderEvent.MODIFY)
                 return True
         return False
 
@@ -125,7 +125,7 @@ class Monitor:
         """Let an order go as it is; whether it left here."""
         manager = self._manager
         ends = None if manager.intent_life is None else manager.now + manager.intent_life
-        manager.send(manager.step(replace(order, expires_at=ends), OrderEvent.TRIGGER))
+        manager.send(manager.step(order.but(expires_at=ends), OrderEvent.TRIGGER))
         return True
 
     # ---- exits that share a position ---------------------------------------------------------------------------------
@@ -141,14 +141,14 @@ class Monitor:
             return order
         held, others, room = self._room(order)
         if held == 0:
-            manager.step(replace(order, reason="nothing left to reduce"), OrderEvent.CANCEL)
+            manager.step(order.but(reason="nothing left to reduce"), OrderEvent.CANCEL)
             return None
         if room >= order.size:
             return order
         if not others:
-            return manager.step(replace(order, size=held, reason="clamped to the position"), OrderEvent.MODIFY)
+            return manager.step(order.but(size=held, reason="clamped to the position"), OrderEvent.MODIFY)
         reason = f"waits until order {others[0].order_id} has ended: both would sell the same position"
-        manager.step(replace(order, expires_at=None, reason=reason), OrderEvent.PARK)
+        manager.step(order.but(expires_at=None, reason=reason), OrderEvent.PARK)
         for other in others:
             if other.type is not OrderType.MARKET:
                 manager.cancel(other.order_id)
@@ -182,7 +182,7 @@ class Monitor:
         if pieces and pieces[-1].state is not OrderState.FILLED:
             last = pieces[-1]
             words = f"piece {len(pieces)} was {last.state}: {last.reason}"
-            manager.step(replace(parent, reason=words), OrderEvent.CANCEL)
+            manager.step(parent.but(reason=words), OrderEvent.CANCEL)
             return True
         if pieces and manager.now < pieces[-1].created_at + timedelta(seconds=float(handling.slice_pause)):
             return False
@@ -218,7 +218,7 @@ class Monitor:
             filled = sum((p.filled for p in manager.repository.pieces_of(parent) if not p.protects), Decimal(0))
         if filled != parent.filled:
             event = OrderEvent.FILL_ALL if filled >= parent.size else OrderEvent.FILL_PART
-            manager.step(replace(parent, filled=filled), event)
+            manager.step(parent.but(filled=filled), event)
 
 
 def _end(now: datetime, life: timedelta | None) -> datetime | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -148,8 +147,7 @@ class OrderManager:
         found: list[tuple[Signal, list[Order], list[str], str, str]] = []
         for signal, made, _, refusal, moot in decided:
             orders = [
-                o if o.state is OrderState.DENIED else self.step(replace(o, reason=words), OrderEvent.CANCEL)
-                for o in made
+                o if o.state is OrderState.DENIED else self.step(o.but(reason=words), OrderEvent.CANCEL) for o in made
             ]
             found.append((signal, orders, [], refusal if not made else "", moot))
         return found
@@ -204,16 +202,16 @@ class OrderManager:
             return order
         if order.expires_at is not None and self.now >= order.expires_at:
             late = f"waited to be sent until {order.expires_at.isoformat()}"
-            return self.step(replace(order, reason=late), OrderEvent.EXPIRE)
+            return self.step(order.but(reason=late), OrderEvent.EXPIRE)
         if not order.reduce_only and (drift := self.drifts.get(order.symbol, "") or self.drifts.get("", "")):
-            return self.step(replace(order, reason=drift), OrderEvent.CANCEL)
+            return self.step(order.but(reason=drift), OrderEvent.CANCEL)
         clamped = self.monitor.clamp(order)
         if clamped is None:
             return self.repository.order(order.order_id)
         order = clamped
         forbidden = self.repository.authorise(order, self.now)
         if forbidden:
-            return self.step(replace(order, reason=forbidden), OrderEvent.CANCEL)
+            return self.step(order.but(reason=forbidden), OrderEvent.CANCEL)
         order = self.repository.order(order.order_id)
         event, reason = OrderEvent.LOSE, ""
         try:
@@ -227,7 +225,7 @@ class OrderManager:
         order = self.repository.order(order.order_id)
         if not reason:
             return order
-        order = replace(order, reason=reason)
+        order = order.but(reason=reason)
         if event is OrderEvent.REJECT:
             return self.step(order, OrderEvent.CONTRADICT if order.filled else OrderEvent.REJECT)
         if order.state is OrderState.SENDING:

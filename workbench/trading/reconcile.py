@@ -218,7 +218,8 @@ class Reconciler:
 
     def _for_long(self, order: Order, seconds: float) -> bool:
         """Whether it was as it is for so long; the first time that is asked counts as its beginning."""
-        return self._elapsed() - self._since.setdefault(order.order_id, self._elapsed()) >= seconds
+        now = self._elapsed()
+        return now - self._since.setdefault(order.order_id, now) >= seconds
 
     def _watch_external(self) -> None:
         """An order of others blocks new risk in its symbol until a person has looked at it."""

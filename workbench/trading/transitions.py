@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -187,6 +186,6 @@ def following(state: S, event: E) -> S:
 
 def move(repository: OrderRepository, order: Order, event: E, at: datetime) -> Order:
     """Move an order along the table, keep it and journal the event: the order as it is now."""
-    moved = replace(order, state=following(order.state, event))
+    moved = order.but(state=following(order.state, event))
     repository.change_order(moved, event, at)
     return moved

@@ -91,7 +91,9 @@ def test_an_order_has_just_the_prices_its_type_needs(kind: OrderType) -> None:
     assert {name: getattr(made, name) for name in needs} == needs
     for name in ("limit", "level"):
         changed = needs | {name: None if name in needs else D(9)}
-        with pytest.raises(BadInput, match=rf"order {name}.* a {kind.value} order has {'a' if name in needs else 'no'}"):
+        with pytest.raises(
+            BadInput, match=rf"order {name}.* a {kind.value} order has {'a' if name in needs else 'no'}"
+        ):
             order(type=kind, **changed)
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.trading.test_order_manager import NOW, Desk
 from workbench.errors import BadInput, NotSent, Refused
 from workbench.model import Order, OrderState, OrderType, Side
+from workbench.ports import BrokerOrder
 from workbench.trading import FINAL
 
 D = Decimal
@@ -44,7 +45,7 @@ def events(desk: Desk, order: Order) -> list[str]:
     return [e["event"] for e in desk.repository.journal() if e["subject"] == order.order_id and "event" in e]
 
 
-# ---- cancelling --------------------------------------------------------------------------------------------------------
+# ---- cancelling ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", list(OrderState))
@@ -122,7 +123,7 @@ def test_an_order_that_fills_while_its_cancel_is_asked_for_is_filled(desk: Desk)
     assert (desk.now(order).state, desk.held()) == (S.FILLED, 0) or desk.now(order).filled == 10
 
 
-# ---- modifying ---------------------------------------------------------------------------------------------------------
+# ---- modifying -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,8 +276,6 @@ def test_a_change_may_be_cancelled_while_it_is_asked_for(desk: Desk) -> None:
 
 
 def test_an_order_of_others_in_a_symbol_nobody_here_trades_is_refused_and_not_an_accident(desk: Desk) -> None:
-    from workbench.ports import BrokerOrder
-
     desk.manager.answers.on_order(BrokerOrder("a", "ZZ", Side.BUY, D(1), S.ACKED, broker_id="9"))
     [order] = desk.repository.orders()
     with pytest.raises(Refused, match="cannot be changed"):

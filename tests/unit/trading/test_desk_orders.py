@@ -10,7 +10,7 @@ import pytest
 
 from tests.doubles import MemoryDrifts, request
 from tests.unit.trading.test_order_manager import NOW, Desk
-from workbench.model import Bar, BookingKind, Order, OrderState, OrderType, Position, Protection, Side
+from workbench.model import Bar, BookingKind, Fill, Order, OrderState, OrderType, Position, Protection, Side
 from workbench.ports import BrokerOrder, Request
 from workbench.trading.desk_orders import DeskOrders, Done
 
@@ -53,7 +53,7 @@ def desk() -> Counter:
     return Counter()
 
 
-# ---- placing -------------------------------------------------------------------------------------------------------------
+# ---- placing ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,10 @@ def test_a_basket_is_orders_side_by_side(desk: Counter) -> None:
 
 
 def test_legs_of_which_one_is_denied_are_refused_as_nothing_was_sent(desk: Counter) -> None:
-    legs = [{"symbol": "X", "side": "sell", "size": "5", "product": "NOPE"}, {"symbol": "Y", "side": "buy", "size": "5"}]
+    legs = [
+        {"symbol": "X", "side": "sell", "size": "5", "product": "NOPE"},
+        {"symbol": "Y", "side": "buy", "size": "5"},
+    ]
     done = desk.ask("place", {"legs": legs})
     assert desk.broker.sent == []
     assert done.status == "refused"
@@ -272,7 +275,7 @@ def test_a_close_to_nothing_is_on_the_tick_grid_as_any_order(desk: Counter) -> N
     assert "off the tick grid" in done.reason
 
 
-# ---- changing and ending -------------------------------------------------------------------------------------------------
+# ---- changing and ending ---------------------------------------------------------------------------------------------
 
 
 def test_an_order_is_modified_and_cancelled(desk: Counter) -> None:
@@ -350,9 +353,8 @@ def test_close_all_takes_entries_back_and_closes_each_under_its_strategy(desk: C
 
 
 def test_close_all_closes_what_it_can_though_others_hold_a_symbol_nobody_trades_here(desk: Counter) -> None:
-    from workbench.model import Fill
-
     desk.ledger.apply(Fill("z", "o", "a", "external", "ZZ", Side.BUY, D(1), D(5), D(0), NOW))
+    desk.ledger.mark("ZZ", D(5))
     desk.hold()
     desk.ask("close-all", {})
     assert desk.broker.sent[-1].side is Side.SELL
@@ -365,7 +367,7 @@ def test_close_all_of_one_symbol_leaves_the_others(desk: Counter) -> None:
     assert [o.symbol for o in desk.broker.sent[2:]] == ["Y"]
 
 
-# ---- books ---------------------------------------------------------------------------------------------------------------
+# ---- books -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -413,7 +415,7 @@ def test_a_booking_that_cannot_be_is_refused_and_nothing_is_kept(
     assert desk.ledger.cash("a") == 10_000
 
 
-# ---- settling through requests -------------------------------------------------------------------------------------------
+# ---- settling through requests ---------------------------------------------------------------------------------------
 
 
 def test_settling_is_asked_for_by_requests_too(desk: Counter) -> None:

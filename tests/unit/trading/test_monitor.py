@@ -33,7 +33,7 @@ def sent(desk: Desk) -> list[tuple[OrderType, Side, Decimal]]:
     return [(order.type, order.side, order.size) for order in desk.broker.sent]
 
 
-# ---- levels ------------------------------------------------------------------------------------------------------------
+# ---- levels ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_level_is_tried_before_the_trail_moves_within_one_range(desk: Desk) ->
     assert sent(desk) == [(T.MARKET, Side.SELL, 2)]
 
 
-# ---- times -------------------------------------------------------------------------------------------------------------
+# ---- times -----------------------------------------------------------------------------------------------------------
 
 
 def test_an_order_kept_here_is_over_at_its_instant_and_not_before(desk: Desk) -> None:
@@ -224,7 +224,7 @@ def test_an_order_that_could_not_be_sent_is_not_sent_once_its_time_is_over(desk:
     assert desk.now(order).state is S.EXPIRED
 
 
-# ---- pieces ------------------------------------------------------------------------------------------------------------
+# ---- pieces ----------------------------------------------------------------------------------------------------------
 
 
 def test_slices_go_one_after_the_other_with_a_pause_and_the_last_is_the_rest(desk: Desk) -> None:
@@ -371,7 +371,7 @@ def test_an_exit_in_pieces_never_sells_more_than_is_held(desk: Desk) -> None:
     assert (desk.held(), desk.now(whole).state, len(desk.broker.sent)) == (0, S.CANCELLED, 4)
 
 
-# ---- stop and exit never both sell ---------------------------------------------------------------------------------------
+# ---- stop and exit never both sell -----------------------------------------------------------------------------------
 
 
 def resting(desk: Desk) -> Decimal:

@@ -86,7 +86,11 @@ class Desk:
         return self.manager.handle(self.signal(Action.ENTRY, direction, **more))
 
     def trade(
-        self, side: str = "buy", size: Any = 10, kind: OrderType = OrderType.MARKET, action: Action = Action.TRADE,
+        self,
+        side: str = "buy",
+        size: Any = 10,
+        kind: OrderType = OrderType.MARKET,
+        action: Action = Action.TRADE,
         **more: Any,
     ) -> list[Order]:
         """Buy or sell a size whatever is held; `limit` and `level` are prices, all else is of handling or the signal.

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from tests.unit.trading.test_order_manager import LEVELS, NOW, Desk
 from workbench.errors import Refused
-from workbench.model import Action, Direction, Instrument, Order, OrderState, OrderType, Protection, Side, Signal, Validity
+from workbench.model import (
+    Action,
+    Direction,
+    Instrument,
+    Order,
+    OrderState,
+    OrderType,
+    Protection,
+    Side,
+    Signal,
+    Validity,
+)
 from workbench.trading import client_order_id
 
 D = Decimal

@@ -11,6 +11,7 @@ import pytest
 
 from tests.doubles import MemoryDrifts, execution, report
 from tests.unit.trading.test_order_manager import NOW, Desk
+from workbench.errors import NotSent
 from workbench.model import Fill, Order, OrderState, OrderType, Position, Side
 from workbench.ports import BrokerOrder, Execution
 from workbench.trading import Reconciler
@@ -86,7 +87,7 @@ def theirs(fill_id: str = "t1", size: int = 3, symbol: str = "X", **more: Any) -
     return Execution(fill_id, "a", symbol, Side.BUY, D(size), D(100), D(0), NOW, **names)
 
 
-# ---- when ----------------------------------------------------------------------------------------------------------------
+# ---- when ------------------------------------------------------------------------------------------------------------
 
 
 def test_with_nothing_open_only_the_books_are_looked_at_every_thirty_seconds(room: Room) -> None:
@@ -125,7 +126,7 @@ def test_fills_the_broker_only_hinted_at_are_asked_for_and_then_no_more(room: Ro
     assert room.asked == [2], "what was hinted at came, and is asked for still"
 
 
-# ---- orders in doubt -----------------------------------------------------------------------------------------------------
+# ---- orders in doubt -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resend", ["blind", "searchable", "dedupes"])
@@ -291,7 +292,7 @@ def test_orders_of_other_accounts_are_none_of_ours(room: Room) -> None:
     assert (room.repository.orders(), room.drifts.rows) == ([], [])
 
 
-# ---- a restart -----------------------------------------------------------------------------------------------------------
+# ---- a restart -------------------------------------------------------------------------------------------------------
 
 
 def test_orders_that_were_being_sent_are_unknown_after_a_restart_and_what_was_decided_goes_out() -> None:
@@ -325,7 +326,7 @@ def test_a_broker_that_cannot_be_asked_at_a_start_stops_it() -> None:
         room.reconciler.start()
 
 
-# ---- a silent broker -----------------------------------------------------------------------------------------------------
+# ---- a silent broker -------------------------------------------------------------------------------------------------
 
 
 def test_a_silent_broker_is_asked_ever_more_rarely_and_said_once(room: Room) -> None:
@@ -343,7 +344,7 @@ def test_a_silent_broker_is_asked_ever_more_rarely_and_said_once(room: Room) -> 
     assert room.reconciler.trouble == ""
 
 
-# ---- orders and fills of others ------------------------------------------------------------------------------------------
+# ---- orders and fills of others --------------------------------------------------------------------------------------
 
 
 def test_an_order_of_others_is_kept_and_blocks_its_symbol_alone(room: Room) -> None:
@@ -415,8 +416,6 @@ def test_an_order_the_broker_calls_by_a_client_id_alone_is_kept_once(room: Room)
 
 
 def test_a_fill_of_an_order_that_was_said_not_to_have_left_is_for_a_person_and_stops_nothing(room: Room) -> None:
-    from workbench.errors import NotSent
-
     room.broker.on_submit = lambda order: (_ for _ in ()).throw(NotSent("the line is down"))
     [order] = room.trade("buy", 10)
     assert order.state is S.READY
@@ -427,7 +426,7 @@ def test_a_fill_of_an_order_that_was_said_not_to_have_left_is_for_a_person_and_s
     assert room.now(order).state in (S.FILLED, S.QUARANTINED)
 
 
-# ---- drifts --------------------------------------------------------------------------------------------------------------
+# ---- drifts ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_difference_counts_once_it_is_seen_twice(room: Room) -> None:

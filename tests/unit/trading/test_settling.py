@@ -58,7 +58,7 @@ def office() -> Office:
     return Office()
 
 
-# ---- matching ------------------------------------------------------------------------------------------------------------
+# ---- matching --------------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_order_that_was_found_works_on_under_the_brokers_name(office: Office) -> None:
@@ -153,7 +153,7 @@ def test_a_lost_order_found_at_its_end_is_matched_and_at_that_end(office: Office
     assert office.now(lost).state is S(end)
 
 
-# ---- ruling --------------------------------------------------------------------------------------------------------------
+# ---- ruling ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_ruling_ends_an_order_in_doubt_and_lets_new_risk_in(office: Office) -> None:
@@ -196,7 +196,7 @@ def test_a_ruling_on_an_order_of_others_stands_at_the_next_look(office: Office) 
 
 def test_a_ruling_needs_a_reason_and_a_doubt(office: Office) -> None:
     lost, working = office.lose(), office.trade("buy", 1, symbol="Y")[0]
-    with pytest.raises(BadInput, match="reason .*is missing; say what was seen at the broker"):
+    with pytest.raises(BadInput, match=r"reason .*is missing; say what was seen at the broker"):
         office.decide(lost, "  ")
     with pytest.raises(Refused, match=f"order {working.order_id} is acked, not in doubt"):
         office.decide(working)
@@ -213,7 +213,7 @@ def test_an_order_of_another_account_is_not_settled_here(office: Office, kind: s
     assert office.now(lost).state is S.UNKNOWN
 
 
-# ---- accepting -----------------------------------------------------------------------------------------------------------
+# ---- accepting -------------------------------------------------------------------------------------------------------
 
 
 def test_a_difference_in_cash_is_taken_over_as_a_correction(office: Office) -> None:
@@ -310,7 +310,7 @@ def test_a_booking_is_counted_once(office: Office) -> None:
     assert (office.ledger.cash("a"), len(office.repository.books("a"))) == (10_500, 1)
 
 
-# ---- a panic takes over --------------------------------------------------------------------------------------------------
+# ---- a panic takes over ----------------------------------------------------------------------------------------------
 
 
 def halted(office: Office) -> Flattening:

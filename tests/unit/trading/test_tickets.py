@@ -122,7 +122,7 @@ def test_an_order_is_kept_here_for_its_turn_its_pieces_or_the_market(
     assert waits(order(handling=Handling(**handling)), BrokerCapabilities(**at)) is kept
 
 
-# ---- what cannot be ----------------------------------------------------------------------------------------------------
+# ---- what cannot be --------------------------------------------------------------------------------------------------
 
 FUTURE = Instrument("X", tick=D("0.05"), expiry=date(2024, 1, 31))
 NEW_YORK, KOLKATA = Hours(ZoneInfo("America/New_York")), Hours(ZoneInfo("Asia/Kolkata"))
@@ -169,7 +169,7 @@ def test_an_order_kept_here_is_refused_for_a_validity_its_limit_could_not_have_t
     assert "validity ioc is unknown" in refusal(made, FUTURE, None, broker(T.LIMIT))
 
 
-# ---- tickets themselves ------------------------------------------------------------------------------------------------
+# ---- tickets themselves ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", list(OrderType))

@@ -21,7 +21,7 @@ from workbench.testing.brokers.claims import claims_of  # noqa: E402
 from workbench.testing.brokers.contract import BrokerContract  # noqa: E402
 from workbench.testing.brokers.desk import Desk  # noqa: E402
 from workbench.testing.brokers.house import House  # noqa: E402
-from workbench.testing.brokers.line import FaultyLine, Faults  # noqa: E402
+from workbench.testing.brokers.line import Faults, FaultyLine  # noqa: E402
 from workbench.testing.brokers.record import Record, case  # noqa: E402
 from workbench.testing.brokers.rig import FAULTS, BrokerRig  # noqa: E402
 

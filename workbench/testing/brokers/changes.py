@@ -10,8 +10,8 @@ import pytest
 from workbench.errors import WorkbenchError
 from workbench.model import Order, OrderState, OrderType
 from workbench.testing.brokers.desk import BUY, Desk
+from workbench.testing.brokers.order_types import typed
 from workbench.testing.brokers.record import case
-from workbench.testing.brokers.types import typed
 
 
 class Changes:
@@ -141,7 +141,7 @@ class Changes:
         desk.proves("modify")
         order = desk.send(desk.limit())
         desk.fail(how)
-        with pytest.raises(Exception, match=r".*"):  # noqa: PT011 - whichever: that it raises is what counts
+        with pytest.raises(Exception, match=r".*"):
             desk.modify(replace(order, limit=desk.price(-3)))
         desk.rig.mend()
         desk.settle()
@@ -158,8 +158,12 @@ class Changes:
         with suppress(Exception):
             desk.modify(replace(order, limit=desk.price(-3)))
         desk.rig.mend()
-        listed = lambda: desk.listed(order)  # noqa: E731
-        desk.until("the list shows it", lambda: (found := listed()) is not None and found.limit == desk.price(-3))
+
+        def is_shown() -> bool:
+            found = desk.listed(order)
+            return found is not None and found.limit == desk.price(-3)
+
+        desk.until("the list shows it", is_shown)
 
     @case
     def test_a_change_is_refused_where_changes_are_not_claimed(self, desk: Desk) -> None:

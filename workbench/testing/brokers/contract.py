@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
 
 from workbench.testing.brokers.changes import Changes
-from workbench.testing.brokers.claims import claims_of
 from workbench.testing.brokers.desk import Desk
 from workbench.testing.brokers.doubt import Doubt
+from workbench.testing.brokers.exactness import Exactness
 from workbench.testing.brokers.healthy import Healthy
 from workbench.testing.brokers.holdings import Holdings
 from workbench.testing.brokers.identity import Identity
 from workbench.testing.brokers.life_cycle import LifeCycle
-from workbench.testing.brokers.numbers import Numbers
+from workbench.testing.brokers.order_types import OrderTypes
 from workbench.testing.brokers.pace import Pace
 from workbench.testing.brokers.partials import Partials
 from workbench.testing.brokers.protecting import Protecting
@@ -26,13 +25,12 @@ from workbench.testing.brokers.record import Record
 from workbench.testing.brokers.refusals import Refusals
 from workbench.testing.brokers.restart import Restart
 from workbench.testing.brokers.rig import BrokerRig
-from workbench.testing.brokers.types import Types
 from workbench.testing.brokers.validities import Validities
 
 
 class BrokerContract(
-    LifeCycle, Types, Validities, Changes, Refusals, Partials, Protecting, Restart, Doubt, Identity, Pace, Questions,
-    Numbers, Holdings, Healthy,
+    LifeCycle, OrderTypes, Validities, Changes, Refusals, Partials, Protecting, Restart, Doubt, Identity, Pace,
+    Questions, Exactness, Holdings, Healthy,
 ):  # fmt: skip
     """What every broker must do; subclass it as a test class with one fixture, `rig`, that yields a `BrokerRig`.
 
@@ -42,6 +40,7 @@ class BrokerContract(
 
     floor: ClassVar[int] = 64
     record: ClassVar[Record] = Record()
+    pytestmark: ClassVar[list[pytest.MarkDecorator]] = []
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -49,13 +48,13 @@ class BrokerContract(
         if importlib.util.find_spec("xdist") is not None:
             with suppress(pytest.fail.Exception):  # under strict markers where xdist is switched off
                 # all cases of a class in one process, as the count at the end is of one process
-                cls.pytestmark = [*getattr(cls, "pytestmark", ()), pytest.mark.xdist_group(f"{cls.__module__}.{cls.__qualname__}")]  # type: ignore[attr-defined]
+                together = pytest.mark.xdist_group(f"{cls.__module__}.{cls.__qualname__}")
+                cls.pytestmark = [*cls.pytestmark, together]
 
     @pytest.fixture
-    def rig(self) -> Iterator[BrokerRig]:
+    def rig(self) -> Any:
         """The world of one case; every contract has its own."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `rig` that yields a BrokerRig")
-        yield
 
     @pytest.fixture
     def desk(self, rig: BrokerRig, request: pytest.FixtureRequest) -> Desk:
@@ -72,10 +71,7 @@ class BrokerContract(
         if cases - selected:
             pytest.skip(f"only a part of the cases was selected: {len(selected)} of {len(cases)}")
         record = self.record
-        counted = len(record.ran) + len(record.skipped) + len(record.failed)
-        if counted < len(mine) - 1:
+        if len(record.ran) + len(record.skipped) + len(record.failed) < len(mine) - 1:
             pytest.skip("the cases ran in several processes; with xdist, use --dist loadgroup")
-        told = f"skipped:\n{record.told()}"
-        assert len(record.ran) >= self.floor, f"{len(record.ran)} cases ran and {self.floor} are the floor; {told}"
-        unproven = sorted(claims_of(desk.can) - record.proven.keys())
-        assert not unproven, f"claimed, and proven by no case: {', '.join(unproven)}; {told}"
+        lacks = record.lacks(desk.can, self.floor)
+        assert not lacks, lacks

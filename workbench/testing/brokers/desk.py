@@ -161,9 +161,7 @@ class Desk:
         """Deliver until something is so; red when the rig's patience is over."""
         ends = time.monotonic() + self.rig.patience
         while not is_so():
-            assert time.monotonic() < ends, (
-                f"not within {self.rig.patience:g} s: {what}; told: {self.ear.told}; listed: {self.broker.orders()}"
-            )
+            assert time.monotonic() < ends, f"not within {self.rig.patience:g} s: {what}; told: {self.ear.told}"
             with self.calling():
                 self.broker.deliver()
             time.sleep(0.005)
@@ -222,7 +220,10 @@ class Desk:
 
     def filled(self, order: Order) -> list[Execution]:
         """Wait until an order is filled, told and listed: its fills as they were told."""
-        told = lambda: sum((f.size for f in self.told_fills(order)), Decimal(0))  # noqa: E731
+
+        def told() -> Decimal:
+            return sum((f.size for f in self.told_fills(order)), Decimal(0))
+
         self.until(f"fills of {order.size}", lambda: told() >= order.size)
         self.until("the order listed as filled", lambda: self.state(order) is OrderState.FILLED)
         return self.told_fills(order)

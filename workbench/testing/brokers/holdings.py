@@ -74,7 +74,7 @@ class Holdings:
 
     @case
     def test_cash_of_an_account_that_is_not_there_raises(self, desk: Desk) -> None:
-        with pytest.raises(Exception, match=r".*"):  # noqa: PT011 - whichever
+        with pytest.raises(Exception, match=r".*"):
             desk.broker.cash("somebody-else")
 
     @case

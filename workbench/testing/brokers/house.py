@@ -113,7 +113,7 @@ class House:
         self._begin()
 
     def ask(self, lots: int = 10, *, rests: bool = True) -> Order:
-        """Let a strategy ask to buy, with a limit below the market where the broker takes limits; the order it led to."""
+        """Let a strategy ask to buy, with a limit below the market where the broker takes limits: the order it made."""
         desk = self.desk
         handling = Handling(validity=desk.validity)
         ticket = Ticket(handling=handling)

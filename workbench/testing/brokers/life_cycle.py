@@ -31,12 +31,16 @@ class LifeCycle:
         assert sum(f.size for f in fills) == order.size
         for fill in fills:
             assert (fill.side, fill.symbol, fill.account) == (side, order.symbol, order.account)
-            assert desk.price(-1) <= fill.price <= desk.price(1), f"filled at {fill.price}, the market is {desk.price(0)}"
+            assert desk.price(-1) <= fill.price <= desk.price(1), (
+                f"filled at {fill.price}, the market is {desk.price(0)}"
+            )
 
     @case
     def test_an_order_is_acknowledged_no_later_than_it_fills(self, desk: Desk) -> None:
         order = desk.order()
-        desk.trade(order)
+        desk.submit(order)
+        desk.quote(0)
+        desk.filled(order)
         told = [one for one in desk.ear.told if desk.is_of(order, one)]
         first_fill = next(i for i, one in enumerate(told) if isinstance(one, Execution))
         before = [one.state for one in told[:first_fill] if not isinstance(one, Execution)]

@@ -56,8 +56,13 @@ class FaultyLine:
         self._deaf = False
 
     @property
-    def capabilities(self) -> BrokerCapabilities:  # type: ignore[override]
+    def capabilities(self) -> BrokerCapabilities:
+        """What the broker behind it claims now."""
         return self.behind.capabilities
+
+    @capabilities.setter
+    def capabilities(self, claimed: BrokerCapabilities) -> None:
+        self.behind.capabilities = claimed
 
     def connect(self, listener: BrokerListener) -> None:
         self._listener = listener

@@ -9,6 +9,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 
+from workbench.ports import BrokerCapabilities
+from workbench.testing.brokers.claims import claims_of
 from workbench.testing.brokers.desk import Desk
 
 Group = TypeVar("Group")
@@ -24,9 +26,16 @@ class Record:
     failed: list[str] = field(default_factory=list)
     proven: dict[str, str] = field(default_factory=dict)
 
-    def told(self) -> str:
-        """What was skipped, and why, a line each."""
-        return "\n".join(f"  {name}: {why}" for name, why in self.skipped.items())
+    def lacks(self, can: BrokerCapabilities, floor: int) -> str:
+        """What is missing for the contract to mean something; empty where nothing is."""
+        found = []
+        if len(self.ran) < floor:
+            found.append(f"{len(self.ran)} cases ran, and {floor} are the floor")
+        unproven = sorted(claims_of(can) - self.proven.keys())
+        if unproven:
+            found.append(f"claimed, and proven by no case that ran: {', '.join(unproven)}")
+        skipped = "".join(f"\n  {name}: {why}" for name, why in self.skipped.items())
+        return "; ".join(found) + (f"; skipped:{skipped}" if skipped else "") if found else ""
 
 
 def case(

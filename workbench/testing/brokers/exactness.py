@@ -1,4 +1,4 @@
-"""Numbers: exact Decimals on their grids, and instants in UTC that are when it happened."""
+"""Exactness: exact Decimals on their grids, and instants in UTC that are when it happened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEAR = timedelta(minutes=10)
 ODD = pytest.mark.parametrize("percent", [-1.37, -2.93, -4.11])
 
 
-class Numbers:
+class Exactness:
     """Prices, sizes, fees and times, as they are told and as they are listed."""
 
     def _all(self, desk: Desk) -> tuple[list[BrokerOrder], list[Execution]]:

@@ -1,4 +1,4 @@
-"""Types: every type of order a broker claims rests until its price comes, trades then, and never worse than its limit."""
+"""Order types: each one claimed rests until its price comes, trades then, and never worse than its limit."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _PRICES: dict[OrderType, dict[str, float]] = {
 
 def typed(desk: Desk, kind: OrderType, side: Side, **more: Any) -> Order:
     """An order of a type that waits for the market to move by two percent."""
-    prices = {name: desk.price(percent * side.sign) for name, percent in _PRICES.get(kind, {}).items()}
+    prices: dict[str, Any] = {n: desk.price(p * side.sign) for n, p in _PRICES.get(kind, {}).items()}
     if kind is OrderType.TRAILING_STOP:
-        more["handling"] = Handling(validity=desk.validity, trail=(prices["level"] / desk.rig.price - 1).copy_abs() * 100)
+        more["handling"] = Handling(
+            validity=desk.validity, trail=(prices["level"] / desk.rig.price - 1).copy_abs() * 100
+        )
     return desk.order(side, type=kind, **prices, **more)
 
 
@@ -39,7 +41,7 @@ def towards(kind: OrderType, side: Side) -> int:
     return side.sign if kind in _RISING else -side.sign
 
 
-class Types:
+class OrderTypes:
     """What an order waits for, and at what price it trades."""
 
     @SIDES
