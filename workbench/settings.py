@@ -38,6 +38,9 @@ class Settings(BaseModel):
     feeds: dict[str, Literal["loop", "replay", "poll"]] = Field(
         default={}, description='How a strategy\'s data is fed, as [feeds] my_strategy = "replay".'
     )
+    brokers: dict[str, dict[str, float | int | str | bool]] = Field(
+        default={}, description='Brokers beside paper, as [brokers.mine] plugin = "openalgo", product = "MIS".'
+    )
     templates: dict[str, dict[str, float | int | str | bool]] = Field(
         default={}, description='Order templates, as [templates.scalp] type = "limit", validity = "day", stop = 1.'
     )
@@ -88,6 +91,7 @@ def load_settings(home: str | Path | None = None) -> Settings:
         "gates",
         "feeds",
         "templates",
+        "brokers",
     }:  # tables have no variable
         variable = f"WORKBENCH_{key.upper()}"
         if variable in os.environ:

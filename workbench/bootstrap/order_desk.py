@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.broker_board import BrokerBoard
 from workbench.bootstrap.order_views import drift_row, in_doubt, ledger_view, look_row, request_row
 from workbench.errors import BadInput, Refused, UnknownName
 from workbench.model import iso, new_id
@@ -26,8 +27,8 @@ class OrderDesk:
     first call. The engine must run; it refuses what waited too long.
     """
 
-    def __init__(self, desk: TradingDesk, templates: Mapping[str, Mapping[str, Any]]) -> None:
-        self._desk, self._templates = desk, templates
+    def __init__(self, desk: TradingDesk, board: BrokerBoard, templates: Mapping[str, Mapping[str, Any]]) -> None:
+        self._desk, self._board, self._templates = desk, board, templates
 
     def place(
         self,
@@ -162,6 +163,16 @@ class OrderDesk:
         if name not in known:
             raise UnknownName("account", name, known)
         return name
+
+    def capabilities(self, account: str) -> dict[str, str]:
+        """How each kind of order is worked with an account's broker: native, held here, or refused."""
+        self.account(account)
+        row = next(row for row in self._desk.session_book.accounts() if row.account == account)
+        return dict(next((b["orders"] for b in self.brokers() if b["broker"] == row.broker), {}))
+
+    def brokers(self) -> list[dict[str, Any]]:
+        """Every configured broker: its mode (paper, sandbox, live), whether it answers, and what it can do."""
+        return self._board.rows()
 
     # ---- what stands -------------------------------------------------------------------------------------------------
 

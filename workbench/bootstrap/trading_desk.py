@@ -14,6 +14,7 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.broker_board import BrokerBoard
 from workbench.bootstrap.order_desk import OrderDesk
 from workbench.bootstrap.order_views import fill_row, order_rows
 from workbench.bootstrap.views import (
@@ -65,7 +66,7 @@ class TradingDesk:
     @cached_property
     def by_hand(self) -> OrderDesk:
         """What people ask of orders and of what is in doubt."""
-        return OrderDesk(self, self._bench.settings.templates)
+        return OrderDesk(self, BrokerBoard(self._bench), self._bench.settings.templates)
 
     # ---- promotion ---------------------------------------------------------------------------------------------------
 

@@ -123,6 +123,20 @@ def ledger(options: argparse.Namespace, bench: Workbench) -> int:
     return 0
 
 
+def brokers(options: argparse.Namespace, bench: Workbench) -> int:
+    """Brokers and what they can do."""
+    found = bench.trading.by_hand.brokers()
+    if options.json:
+        print_json(found)
+        return 0
+    for broker in found:
+        mode = (broker["mode"] or "unknown mode").upper()
+        state = broker["trouble"] or "answers"
+        say(f"{broker['broker']} ({broker['plugin']}): {mode}, {state}; resend: {broker['resend'] or 'unknown'}")
+        table(("order", "how"), list(broker["orders"].items()))
+    return 0
+
+
 def reconcile(options: argparse.Namespace, bench: Workbench) -> int:
     """Books against brokers."""
     desk = bench.trading.by_hand

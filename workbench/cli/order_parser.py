@@ -27,6 +27,7 @@ def order_commands(
     _of_account(looked)
     looked.add_argument("--now", action="store_true", help="have the engine look at the broker first")
 
+    command(commands, "brokers", "what each broker can do, its mode, and whether it answers", "order:brokers")
     order = command(
         commands, "order", "place, change and cancel orders by hand; settle what is in doubt", "order:asked"
     )

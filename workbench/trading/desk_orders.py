@@ -157,8 +157,10 @@ class DeskOrders:
             if prices["limit"] is not None:
                 kind = OrderType.STOP_LIMIT if is_stop else OrderType.LIMIT_IF_TOUCHED
         good_till = leg.get("good_till")
+        knows = self._manager.broker.capabilities.validities
+        usual = Validity.GTC if Validity.GTC in knows else Validity.DAY
         handling = Handling(
-            validity=Validity(_known("validity", leg.get("validity", "gtc"), Validity)),
+            validity=Validity(_known("validity", leg.get("validity", usual), Validity)),
             product=str(leg.get("product", "")),
             trail=None if leg.get("trailing") is None else decimal("trailing", leg["trailing"]),
             display=self._piece("display", leg, symbol, bar),
