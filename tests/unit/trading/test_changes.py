@@ -127,9 +127,10 @@ def test_an_order_that_fills_while_its_cancel_is_asked_for_is_filled(desk: Desk)
 
 
 @pytest.mark.parametrize(
-    ("asked", "size", "price"), [({"limit": D(91)}, 10, 91), ({"size": D(4)}, 4, 90), ({"size": D(4), "limit": D(91)}, 4, 91)]
-)  # fmt: skip
-def test_a_change_the_broker_takes_is_the_orders(desk: Desk, asked: dict[str, D], size: int, price: int) -> None:
+    ("asked", "size", "price"),
+    [({"limit": D(91)}, 10, 91), ({"size": D(4)}, 4, 90), ({"size": D(4), "limit": D(91)}, 4, 91)],
+)
+def test_a_change_the_broker_takes_is_the_orders(desk: Desk, asked: dict[str, Decimal], size: int, price: int) -> None:
     order = limit(desk)
     seen: list[Order] = []
     taken = desk.broker.on_modify

@@ -241,7 +241,8 @@ def test_an_order_that_cannot_be_is_refused_by_name_and_nothing_is_sent(
 @pytest.mark.parametrize(
     "body",
     [{}, {"legs": []}, {"legs": None}, {"legs": "XY"}, {"legs": {"symbol": "X"}}, {"legs": [None]}, {"legs": [5]},
-     {"legs": [[]]}, {"legs": [{}]}, {"legs": [{"symbol": "X"}]}, {"legs": 5}, {"legs": [{"symbol": ["X"], "side": 1}]}],
+     {"legs": [[]]}, {"legs": [{}]}, {"legs": [{"symbol": "X"}]}, {"legs": 5},
+     {"legs": [{"symbol": ["X"], "side": 1}]}],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["place", "modify", "cancel", "match", "rule", "accept", "book"])
 def test_a_body_of_another_shape_is_refused_and_never_raised(desk: Counter, kind: str, body: dict[str, Any]) -> None:

@@ -105,7 +105,8 @@ class Room:
         self.session = LiveSession(
             name, self.account, strategy or scripted(self.histories, *({} for _ in self.histories)), terms, self.feed,
             past, {h.symbol: h.fingerprint for h in self.histories}, self.broker, self.manager, self.book,
-            self.drifts, history=100, limits=AlertLimits(timedelta(seconds=60)), wall=lambda: self.wall, elapsed=self.clock.elapsed,
+            self.drifts, history=100, limits=AlertLimits(timedelta(seconds=60)), wall=lambda: self.wall,
+            elapsed=self.clock.elapsed,
         )  # fmt: skip
 
     def step(self, count: int = 1) -> None:
