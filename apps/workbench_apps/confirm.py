@@ -53,7 +53,7 @@ class Confirm:
             ui.Column(
                 parts.html(f"<h2>{parts.escape(title)}</h2><p>{parts.escape(text)}</p>"),
                 parts.flow(*inputs, typed, act, cancel, align_items="flex-end", gap="4px"),
-                styles=look, sizing_mode="stretch_width", margin=(8, 0),
+                styles=look, sizing_mode="stretch_width", margin=(8, 0), css_classes=["confirm"],
             )
         ]  # fmt: skip
 

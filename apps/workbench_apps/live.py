@@ -23,9 +23,9 @@ POSITIONS = {
     "value": "Value", "open_profit": "Open profit", "realised": "Realised profit", "currency": "Currency",
 }  # fmt: skip
 ORDERS = {
-    "created_at": "Created (session clock, UTC)", "account": "Account", "symbol": "Symbol", "side": "Side",
-    "type": "Type", "size": "Size", "filled": "Filled", "limit": "Limit", "level": "Level", "state": "State",
-    "took": "Took (ms)", "reason": "Reason",
+    "created_at": "Created (session clock, UTC)", "account": "Account", "strategy": "Strategy", "symbol": "Symbol",
+    "side": "Side", "type": "Type", "size": "Size", "filled": "Filled", "limit": "Limit", "level": "Level",
+    "state": "State", "took": "Took (ms)", "reason": "Reason",
 }  # fmt: skip
 FILLS = {
     "time": "Time (session clock, UTC)", "account": "Account", "symbol": "Symbol", "side": "Side",

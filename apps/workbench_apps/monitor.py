@@ -53,7 +53,7 @@ class MonitorPage(Page):
         self._order_table = LiveTable(
             ORDERS, "No orders yet. They appear here when a strategy, an alert or a person asks for one.",
             chosen=self._look, right=("size", "filled", "limit", "level", "took"),
-            header_filters=_filters("account", "symbol", "side", "type", "state"),
+            header_filters=_filters("account", "strategy", "symbol", "side", "type", "state"),
         )  # fmt: skip
         self._fills = LiveTable(
             FILLS, "No fills yet.", right=("raw_size", "raw_price", "size", "price", "fee")

@@ -157,9 +157,9 @@ def served_empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def engine_of(home: Path) -> Iterator[None]:
+def engine_of(home: Path, seconds_per_bar: str = "0.3") -> Iterator[None]:
     """An engine that trades a home on paper, fast."""
-    with process("-c", ENGINE, str(home), WORKBENCH_SECONDS_PER_BAR="0.3") as running:
+    with process("-c", ENGINE, str(home), WORKBENCH_SECONDS_PER_BAR=seconds_per_bar) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "runs\n"
         yield
@@ -186,8 +186,8 @@ def browser() -> Iterator[Any]:
         yield made.new_context(viewport={"width": 1400, "height": 900})  # one for all: its cache holds the scripts
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+@contextmanager
+def watched_page(browser: Any) -> Iterator[Any]:
     """A page whose console must stay clean, and which must ask nobody but this machine."""
     complaints: list[str] = []
     asked: list[str] = []
@@ -203,3 +203,10 @@ def page(browser: Any) -> Iterator[Any]:
     local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
     assert [url for url in asked if not url.startswith(local)] == []
     assert any(url.startswith("ws://") for url in asked)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of a test's own, watched."""
+    with watched_page(browser) as made:
+        yield made

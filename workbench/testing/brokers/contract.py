@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
@@ -40,16 +38,10 @@ class BrokerContract(
 
     floor: ClassVar[int] = 64
     record: ClassVar[Record] = Record()
-    pytestmark: ClassVar[list[pytest.MarkDecorator]] = []
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        cls.record = Record()
-        if importlib.util.find_spec("xdist") is not None:
-            with suppress(pytest.fail.Exception):  # under strict markers where xdist is switched off
-                # all cases of a class in one process, as the count at the end is of one process
-                together = pytest.mark.xdist_group(f"{cls.__module__}.{cls.__qualname__}")
-                cls.pytestmark = [*cls.pytestmark, together]
+        cls.record = Record(f"{cls.__module__}.{cls.__qualname__}")
 
     @pytest.fixture
     def rig(self) -> Any:
@@ -70,8 +62,8 @@ class BrokerContract(
         cases = {name for name in dir(type(self)) if getattr(getattr(type(self), name), "is_case", False)}
         if cases - selected:
             pytest.skip(f"only a part of the cases was selected: {len(selected)} of {len(cases)}")
-        record = self.record
-        if len(record.ran) + len(record.skipped) + len(record.failed) < len(mine) - 1:
-            pytest.skip("the cases ran in several processes; with xdist, use --dist loadgroup")
-        lacks = record.lacks(desk.can, self.floor)
+        self.record.gather(len(mine) - 1)
+        if self.record.counted < len(mine) - 1:
+            pytest.skip(f"{self.record.counted} of {len(mine) - 1} cases had ended when it was time to count")
+        lacks = self.record.lacks(desk.can, self.floor)
         assert not lacks, lacks
