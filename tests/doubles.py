@@ -120,6 +120,9 @@ class MemoryDrifts:
                 return True
         return False
 
+    def known(self, account: str, about: str) -> bool:
+        return any((row.account, row.about) == (account, about) for row in self.rows)
+
     def open(self, account: str | None = None) -> Sequence[Drift]:
         return [row for row in self.rows if row.resolved_at is None and account in (None, row.account)]
 

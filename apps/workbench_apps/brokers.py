@@ -66,9 +66,8 @@ def _speed(health: Mapping[str, Any]) -> str:
 
 
 def capabilities_of(bench: Workbench, accounts: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """How each kind of order is worked with each account's broker; empty where that cannot be told yet."""
-    ask = getattr(bench.trading.by_hand, "capabilities", None)
-    return {} if ask is None else {account: ask(account) for account in accounts}
+    """How each kind of order is worked with each account's broker; empty for a broker that is not configured."""
+    return {account: bench.trading.by_hand.capabilities(account) for account in accounts}
 
 
 def page_html(looks: Sequence[Mapping[str, Any]], capabilities: Mapping[str, Mapping[str, str]]) -> str:
@@ -83,7 +82,11 @@ def _broker(look: Mapping[str, Any], table: Mapping[str, str]) -> str:
     rows = [(escape(k.replace("_", " ")), parts.pill(_KIND_OF.get(way, "muted"), way)) for k, way in table.items()]
     half = (len(rows) + 1) // 2
     columns = "".join(parts.table(("Order", "How"), part) for part in (rows[:half], rows[half:]) if part)
-    told = f'<div class="grid wide">{columns}</div>' if rows else '<p class="muted">Its table cannot be told yet.</p>'
+    told = (
+        f'<div class="grid wide">{columns}</div>'
+        if rows
+        else '<p class="muted">No configured broker of that name, so no table; see workbench brokers.</p>'
+    )
     latencies = health.get("latency_ms") or {}
     speed = [
         (escape(stage), *(f"{figures[p]:,.1f}" if p in figures else NONE for p in ("p50", "p95", "p99")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.bootstrap import Workbench
@@ -38,6 +39,7 @@ class MonitorPage(Page):
         self._watch, self._seen, self._read_at, self._reading = watch, object(), 0.0, False
         self._now: Snapshot | None = None
         self._accounts: dict[str, AccountView] = {}
+        self._capable: Mapping[str, Mapping[str, str]] = {}
 
     def build(self) -> None:
         """The strip, what needs a person, and the tabs."""
@@ -133,11 +135,19 @@ class MonitorPage(Page):
         elif self._tabs.active == BOOKS:
             self.work("books", lambda: ledgers(self.bench), lambda found: _put(self._books, books_html(found)))
         else:
-            accounts = [look["account"] for look in now.looks]
-            self.work(
-                "brokers", lambda: capabilities_of(self.bench, accounts),
-                lambda found: _put(self._brokers, page_html(now.looks, found)),
-            )  # fmt: skip
+            self._show_brokers(now)
+
+    def _show_brokers(self, now: Snapshot) -> None:
+        """What brokers can do is asked for once an account; how they are stands in the snapshot."""
+        _put(self._brokers, page_html(now.looks, self._capable))
+        accounts = [look["account"] for look in now.looks]
+        if not self._capable.keys() >= set(accounts):
+            self.work("brokers", lambda: capabilities_of(self.bench, accounts), self._can)
+
+    def _can(self, found: Mapping[str, Mapping[str, str]]) -> None:
+        self._capable = found
+        if self._now is not None:
+            _put(self._brokers, page_html(self._now.looks, found))
 
     def _show_trading(self, now: Snapshot) -> None:
         self._show_accounts(now)

@@ -223,7 +223,9 @@ def test_books_and_brokers_have_tabs_of_their_own_and_fit_a_telephone(monitor: A
     monitor.set_viewport_size({"width": 480, "height": 900})
     assert no_sideways_scroll(monitor)
     monitor.locator(".bk-tab", has_text="Brokers").click()
-    monitor.locator(".card.brokered", has_text=ACCOUNT).wait_for()
+    table = monitor.locator(".card.brokered", has_text=ACCOUNT)
+    for kind, way in (("limit", "native"), ("gtt", "held here"), ("slices", "held here")):
+        table.get_by_role("row", name=f"{kind} {way}", exact=True).wait_for()
     monitor.locator(".card.brokered", has_text=OTHER).get_by_text("orders total").wait_for()
     assert no_sideways_scroll(monitor)
     monitor.locator(".bk-tab", has_text="Trading").click()

@@ -19,8 +19,11 @@ class TestPaper(BrokerContract):
 
 
 class TestPaperWithABook(BrokerContract):
-    """With a file: another process finds everything again."""
+    """With a file, another process finds everything again; and bars with a volume, of which orders get a share."""
 
     @pytest.fixture
     def rig(self, tmp_path: Path) -> BarRig:
-        return BarRig(lambda: PaperBroker(book=tmp_path / "book.sqlite"), is_kept=True)
+        def broker() -> PaperBroker:
+            return PaperBroker(book=tmp_path / "book.sqlite", realism="volume_share=1")
+
+        return BarRig(broker, is_kept=True, volume_limits=True)

@@ -84,7 +84,7 @@ def accept(options: argparse.Namespace, bench: Workbench) -> int:
 
 def book(options: argparse.Namespace, bench: Workbench) -> int:
     """Book what no fill explains."""
-    names = ("amount", "ratio", "symbol", "strategy", "subject", "reason")
+    names = ("amount", "currency", "ratio", "symbol", "strategy", "subject", "reason")
     fields = {name: getattr(options, name) for name in names}
     found = bench.trading.by_hand.book(
         options.kind, account=options.account, key=options.key, wait=_seconds(options), **fields

@@ -104,7 +104,7 @@ def order_commands(
     _wait(accept)
     book = command(kinds, "book", "book what no fill explains", "order:book")
     book.add_argument("kind", choices=BOOKINGS)
-    for name in ("amount", "ratio", "symbol", "strategy", "subject", "reason", "key"):
+    for name in ("amount", "currency", "ratio", "symbol", "strategy", "subject", "reason", "key"):
         book.add_argument(f"--{name}", metavar=name.upper())
     _of_account(book)
     _wait(book)

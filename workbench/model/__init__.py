@@ -12,10 +12,11 @@ from workbench.model.order import FINAL, Order, OrderState, Side
 from workbench.model.position import Position
 from workbench.model.signal import Action, Direction, Protection, Signal, SizeRequest, SizeRule
 from workbench.model.stage import Stage
-from workbench.model.ticket import Handling, OnFailure, OrderType, Ticket, Validity
+from workbench.model.ticket import AT_MARKET, Handling, OnFailure, OrderType, Ticket, Validity
 from workbench.model.times import from_ns, iso, utc
 
 __all__ = [
+    "AT_MARKET",
     "FINAL",
     "MONEY_CONTEXT",
     "PRICE_STEP",

@@ -33,6 +33,9 @@ class DriftBook(Protocol):
     def see(self, account: str, about: str, symbol: str, words: str) -> bool:
         """Keep a difference, or that it is still there; whether it is a new one."""
 
+    def known(self, account: str, about: str) -> bool:
+        """Whether there ever was one about this, resolved ones too."""
+
     def resolve(self, account: str, about: str, by: str, resolution: str) -> bool:
         """Close one; False where it is not open."""
 

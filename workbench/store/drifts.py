@@ -34,6 +34,11 @@ class SqlDriftBook:
             write(connection, "drift", account, now, reason=words, about=about)
         return True
 
+    def known(self, account: str, about: str) -> bool:
+        query = select(t.drifts.c.seq).where(t.drifts.c.account == account, t.drifts.c.about == about).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(query) is not None
+
     def resolve(self, account: str, about: str, by: str, resolution: str) -> bool:
         now, is_open = wall(), (t.drifts.c.account == account) & (t.drifts.c.about == about)
         is_open &= t.drifts.c.resolved_at.is_(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,11 +29,11 @@ class SqlRequestBook:
 
         Raises BadInput where the key was used for something else.
         """
-        request_id = new_id()
+        request_id, body = new_id(), json.loads(json.dumps(dict(body)))  # as the file will give it back
         with self._database.transaction() as connection:
             row = {
                 "request_id": request_id, "source": source, "key": key, "account": account, "kind": kind,
-                "body": dict(body), "by": by, "received_at": wall(), "epoch": read_fence(connection).epoch,
+                "body": body, "by": by, "received_at": wall(), "epoch": read_fence(connection).epoch,
                 "status": "received", "reason": "",
             }  # fmt: skip
             if connection.execute(insert_new(connection, t.requests), row).rowcount == 1:
@@ -40,7 +41,7 @@ class SqlRequestBook:
             found = connection.execute(
                 select(t.requests).where(t.requests.c.source == source, t.requests.c.key == key)
             ).one()
-        if (found.account, found.kind, found.body) != (account, kind, dict(body)):
+        if (found.account, found.kind, found.body) != (account, kind, body):
             raise BadInput("key", key, "was used for another request", "give each request a key of its own")
         return _request(found)
 

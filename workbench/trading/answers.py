@@ -41,8 +41,10 @@ class Answers:
 
     def __init__(self, manager: OrderManager) -> None:
         self._manager = manager
-        self.missing: set[str] = set()
-        """Ids of orders of which the broker says more has filled than it told; the next look asks for the fills."""
+        self.missing: dict[str, Decimal] = {}
+        """How much the broker says has filled of orders of which it told less; the next look asks for the fills."""
+        self.adopted: set[str] = set()
+        """Ids of orders of others found since the last look."""
 
     # ---- where an order stands ---------------------------------------------------------------------------------------
 
@@ -50,14 +52,17 @@ class Answers:
         """Bring one order to where the broker has it; an order that is not ours is kept as EXTERNAL."""
         manager = self._manager
         with manager.lock:
-            order = manager.repository.find(report.account, report.client_order_id, report.broker_id)
-            if order is None:
-                order = self._adopt(report)
-            if report.filled is not None and report.filled > order.filled:
-                self.missing.add(order.order_id)
+            order = self.known(report.account, report.client_order_id, report.broker_id) or self._adopt(report)
+            if report.filled is not None and report.filled > order.filled and order.state is not OrderState.QUARANTINED:
+                self.missing[order.order_id] = report.filled
             for event, changed in self._events(order, report):
                 self._report(changed, event)
                 order = manager.repository.order(order.order_id)
+
+    def known(self, account: str, client_order_id: str, broker_id: str) -> Order | None:
+        """The order a report is about; of others' too, also where the broker names them by a client id alone."""
+        found = self._manager.repository.find(account, client_order_id, broker_id)
+        return found or self._manager.repository.find(account, "", client_order_id if not broker_id else "")
 
     def _events(self, order: Order, report: BrokerOrder) -> Iterator[tuple[OrderEvent, Order]]:
         """What a report says that is new: where the order ended, else its values, else that the broker has it."""
@@ -70,6 +75,9 @@ class Answers:
         elif order.state in _IN_DOUBT:
             event = OrderEvent.FILL_PART if order.filled else OrderEvent.ACKNOWLEDGE
             yield event, replace(self._changed(named, report) or named, reason="")
+        elif order.strategy == EXTERNAL and report.state is OrderState.FILLED and order.filled >= report.size:
+            if order.state is not OrderState.FILLED:
+                yield OrderEvent.FILL_ALL, named.but(size=order.filled)
         elif order.state in AT_BROKER:
             changed = self._changed(named, report)
             if changed is not None:
@@ -132,6 +140,7 @@ class Answers:
                 order, [Verdict(EXTERNAL, "allow", "found at the broker, not ours")], manager.now
             )
             manager.repository.note("external", order.order_id, manager.now, symbol=order.symbol, broker_id=name)
+        self.adopted.add(order.order_id)
         return order
 
     # ---- fills -------------------------------------------------------------------------------------------------------
@@ -140,9 +149,8 @@ class Answers:
         """A piece traded: into the ledger, then the order, then its children and siblings. A repeat is nothing."""
         manager = self._manager
         with manager.lock:
-            order = manager.repository.find(execution.account, execution.client_order_id, execution.broker_id)
-            if order is None:
-                order = self._adopt(_order_behind(execution))
+            order = self.known(execution.account, execution.client_order_id, execution.broker_id)
+            order = order or self._adopt(_order_behind(execution))
             fill = _fill_of(execution, order)
             children: list[Order] = []
             with manager.repository.transaction():
@@ -152,8 +160,13 @@ class Answers:
                 manager.ledger.apply(fill)
                 with localcontext(MONEY_CONTEXT):
                     filled = order.filled + fill.size
+                if order.state is OrderState.DENIED:  # never decided to be sent: in the books, and for a person to see
+                    manager.repository.note("impossible", order.order_id, manager.now, event="fill", state=order.state)
+                    return
                 contradiction = ""
-                if filled > order.size and order.state is not OrderState.EXTERNAL:
+                if order.state is OrderState.HELD and not order.handling.pieces:
+                    contradiction = f"filled {fill.size}, and was never sent"
+                elif filled > order.size and order.strategy != EXTERNAL:
                     contradiction = (
                         f"filled {filled} of {order.size}"  # more than was asked for cannot be ours to explain
                     )
@@ -163,12 +176,11 @@ class Answers:
                     manager.step(order.but(reason=contradiction), OrderEvent.CONTRADICT)
                     return
                 order = self._count(order, fill, filled)
-                if not order.reduce_only and order.protection.any:
-                    children = [self._child(c) for c in self._children(order, fill)]
-            if order.filled >= order.size:
-                self.missing.discard(order.order_id)
-            if order.parent_id is not None:
-                manager.monitor.piece_moved(order)
+                if order.parent_id is not None:
+                    manager.monitor.piece_moved(order)
+                children = self.protect(order, fill)
+            if order.filled >= self.missing.get(order.order_id, order.size):
+                self.missing.pop(order.order_id, None)
             for child in children:
                 manager.send(child)
             if order.reduce_only and not manager.broker.capabilities.protection:
@@ -181,6 +193,8 @@ class Answers:
             size = max(order.size, filled)  # an EXTERNAL order known by a fill alone grows with the next one
             is_dust = not order.reduce_only and self._is_dust(size - filled, fill)
         event = OrderEvent.FILL_ALL if filled == size or is_dust else OrderEvent.FILL_PART
+        if order.strategy == EXTERNAL and order.state is OrderState.EXTERNAL:
+            event = OrderEvent.FILL_PART  # how large it was is for a report of the order to say
         return manager.step(order.but(size=size, filled=filled), event)
 
     def _is_dust(self, rest: Decimal, fill: Fill) -> bool:
@@ -188,11 +202,14 @@ class Answers:
         instrument = self._manager.instruments.get(fill.symbol)
         return instrument is not None and whole_lots(rest, fill.factor, instrument) <= 0
 
-    def _children(self, entry: Order, fill: Fill) -> list[Order]:
+    def protect(self, entry: Order, fill: Fill) -> list[Order]:
+        """Keep the children that protect what a fill of an entry opened; the caller sends them once that is kept."""
         manager = self._manager
+        if entry.reduce_only or not entry.protection.any:
+            return []
         epoch = manager.repository.fence().epoch
         made = children_of(entry, fill, manager.instruments[entry.symbol], manager.now)
-        return [child.but(epoch=epoch) for child in made]
+        return [self._child(child.but(epoch=epoch)) for child in made]
 
     def _child(self, child: Order) -> Order:
         manager = self._manager

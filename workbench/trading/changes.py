@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput, NotSent, Refused
-from workbench.model import FINAL, Order, OrderState
+from workbench.model import FINAL, Order, OrderState, positive
 from workbench.trading.tickets import refusal
 from workbench.trading.transitions import TRANSITIONS, OrderEvent
 
@@ -23,20 +22,21 @@ class Changes:
     def __init__(self, manager: OrderManager) -> None:
         self._manager = manager
 
-    def ask_cancel(self, order_id: str) -> bool:
-        """Keep that an order is to be cancelled; whether the broker has to be asked. A crash does not forget it."""
+    def ask_cancel(self, order_id: str, reason: str = "") -> list[str]:
+        """Keep that an order is to be cancelled: the ids the broker has to be asked about. A crash forgets none."""
         manager = self._manager
         order = manager.repository.order(order_id)
         if order.state in _WAITS_HERE:
-            for piece in manager.repository.pieces_of(order) if order.handling.pieces else ():
-                manager.cancel(piece.order_id)
-            manager.step(manager.repository.order(order_id), OrderEvent.CANCEL)
-        elif (order.state, OrderEvent.ASK_CANCEL) in TRANSITIONS:
+            pieces = manager.repository.pieces_of(order) if order.handling.pieces else ()
+            asked = [name for piece in pieces if piece.state not in FINAL for name in self.ask_cancel(piece.order_id)]
+            manager.step(order.but(reason=reason or order.reason), OrderEvent.CANCEL)
+            return asked
+        if (order.state, OrderEvent.ASK_CANCEL) in TRANSITIONS:
             manager.step(order, OrderEvent.ASK_CANCEL)
-            return True
-        elif order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
+            return [order_id]
+        if order.state not in FINAL and order.state is not OrderState.CANCEL_PENDING:
             manager.repository.note("not_cancelled", order_id, manager.now, reason=f"the order is {order.state}")
-        return False
+        return []
 
     def cancel_at_broker(self, order_id: str) -> None:
         """Ask the broker, once more where it was asked before. Not heard or in doubt: it is asked again later."""
@@ -82,12 +82,21 @@ class Changes:
         for name, value, has in (("limit", limit, order.type.has_limit), ("level", level, order.type.has_level)):
             if value is not None and not has:
                 raise BadInput(name, value, f"a {order.type} order has none")
+        for name, value in (("order limit", limit), ("order level", level)):
+            if value is not None:
+                positive(name, value)
+        if size is not None and not size.is_finite():
+            raise BadInput("size", size, "must be finite")
         if size is not None and not order.filled < size <= order.size:
             remedy = "place another order for more" if size > order.size else "cancel it to have no more"
             raise BadInput("size", size, f"must be above {order.filled:f} and at most {order.size:f}", remedy)
         given = {name: v for name, v in (("size", size), ("limit", limit), ("level", level)) if v is not None}
-        changed = replace(order, **given)  # type: ignore[arg-type]
+        changed = order.but(**given)
+        if changed == order:
+            raise BadInput("modify", order.order_id, "changes nothing", "the order has these values already")
         manager = self._manager
+        if order.symbol not in manager.instruments:
+            raise Refused(f"order {order.order_id} cannot be changed: {order.symbol} is not traded here")
         words = refusal(changed, manager.instruments[order.symbol], manager.hours, manager.broker.capabilities)
         words = words or manager.broker.check(changed)
         if words:
@@ -103,6 +112,6 @@ class Changes:
             return
         if isinstance(error, Refused) or (isinstance(error, NotSent) and state is OrderState.MODIFY_PENDING):
             event = OrderEvent.REFUSE_CHANGE_PARTIAL if order.filled else OrderEvent.REFUSE_CHANGE
-            manager.step(replace(order, reason=words), event)
+            manager.step(order.but(reason=words), event)
         else:
             manager.repository.note("not_heard", order_id, manager.now, reason=words)

@@ -55,6 +55,8 @@ class DeskOrders:
     ) -> None:
         self._manager, self._account, self._last_bar = manager, account, last_bar
         self._settling = Settling(manager, account, drifts)
+        self._left_out: list[str] = []
+        """What of a basket could not be asked for at all."""
 
     def carry_out(self, request: Request) -> Done:
         """Do what a request asks for; what cannot be done is refused with the reason, and nothing is half done."""
@@ -69,29 +71,40 @@ class DeskOrders:
             "accept": self._settling.accept,
             "book": self._book,
         }
+        self._left_out = []
         try:
             if request.kind not in kinds:
                 raise UnknownName("request", request.kind, kinds)
             orders = kinds[request.kind](request)
         except (BadInput, Refused, IllegalTransition) as error:
             return Done("refused", str(error), {"orders": []})
-        except (KeyError, TypeError, ValueError) as error:  # a body of another shape than this kind has
+        except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
+            # a body of another shape than this kind has, or numbers nobody can work with
             return Done("refused", f"{request.kind}: {type(error).__name__}: {error}", {"orders": []})
         answer = {"orders": [_row(order) for order in orders]}
         bad = [o for o in orders if o.state in (OrderState.DENIED, OrderState.REJECTED)]
-        if request.kind == "place" and len(bad) == len(orders):
-            reason = bad[0].reason if bad else self._why_nothing(request)
-            return Done("refused", reason, answer)
-        return Done("done", "; ".join(o.reason for o in bad), answer)
+        gone = [o for o in orders if o in bad or o.state is OrderState.CANCELLED]
+        words = [*(o.reason for o in bad), *self._left_out]
+        if request.kind == "place" and len(gone) == len(orders):
+            return Done("refused", "; ".join(words) or self._why_nothing(request), answer)
+        return Done("done", "; ".join(words), answer)
 
     # ---- placing -----------------------------------------------------------------------------------------------------
 
     def _place(self, request: Request) -> list[Order]:
         """One order, or several legs decided together and sent in turn."""
         body = request.body
+        if not body["legs"]:
+            raise BadInput("legs", "none", "must hold at least one order")
         signals = [self._signal(request, leg, nth) for nth, leg in enumerate(body["legs"])]
         if len(signals) > 1 and body.get("basket"):  # a basket is orders side by side: each stands for itself
-            return [order for signal in signals for order in self._manager.handle(signal)]
+            made = []
+            for signal in signals:
+                try:
+                    made += self._manager.handle(signal)
+                except BadInput as error:  # the others do not depend on it
+                    self._left_out.append(f"{signal.symbol}: {error}")
+            return made
         if len(signals) > 1:
             on_failure = OnFailure(body.get("on_failure", "unwind"))
             return self._manager.handle_legs(in_turn(signals, request.request_id, on_failure))
@@ -250,6 +263,7 @@ class DeskOrders:
             ratio=None if body.get("ratio") is None else decimal("ratio", body["ratio"]),
             symbol=str(body.get("symbol", "")),
             strategy=str(body.get("strategy", "")),
+            currency=str(body.get("currency", "")),
             subject=str(body.get("subject", "")),
             reason=str(body.get("reason", "")),
             by=request.by,

@@ -10,6 +10,7 @@ from decimal import Decimal, localcontext
 from workbench.errors import BadInput
 from workbench.fills import Levels, price_units
 from workbench.model import (
+    AT_MARKET,
     MONEY_CONTEXT,
     Action,
     Direction,
@@ -60,6 +61,9 @@ class Intents:
         size = self._ledger.position(signal.account, signal.strategy, signal.symbol).size
         side = Side.SELL if size > 0 else Side.BUY
         order = self._order(signal, at, side, size.copy_abs(), "close", reduce_only=True, flattens=flattens)
+        if signal.ticket != AT_MARKET and (words := self._impossible(order)):
+            self._repository.add_order(order, [_REDUCES, Verdict("ticket", "deny", words)], at)
+            return move(self._repository, order.but(reason=f"ticket: {words}"), OrderEvent.DENY, at)
         self._repository.add_order(order, [_REDUCES], at)
         return self._pass(order, at)
 
@@ -87,9 +91,6 @@ class Intents:
         if signal.size.rule is not SizeRule.SHARES or signal.size.amount is None:
             raise BadInput("size", str(signal.size), f"a {signal.action} needs a number of units", "as in shares:10")
         instrument, raw = self._instruments[signal.symbol], signal.size.amount
-        if not on_grid(raw, instrument.size_step):
-            step = f"{instrument.size_step:f}"
-            raise BadInput("size", f"{raw:f}", f"is no whole lot of {signal.symbol}", f"give a multiple of {step}")
         with localcontext(MONEY_CONTEXT):
             wanted = price_units(raw, signal.factor)
             held = self._ledger.position(signal.account, signal.strategy, signal.symbol).size
@@ -99,7 +100,12 @@ class Intents:
             if change == 0:
                 raise ValueError(f"the position is {held:f} already")
             reduces = min(abs(change), abs(held)) if held * change < 0 else Decimal(0)
-            return reduces, abs(change) - reduces
+            opens = abs(change) - reduces
+            whole = on_grid(raw, instrument.size_step)
+            if not whole and not (opens == 0 and reduces == abs(held)):  # an odd rest may be closed as it is
+                step = f"{instrument.size_step:f}"
+                raise BadInput("size", f"{raw:f}", f"is no whole lot of {signal.symbol}", f"give a multiple of {step}")
+            return reduces, opens
 
     def trade(self, signal: Signal, reduces: Decimal, opens: Decimal, at: datetime) -> list[Order]:
         """A TRADE or TARGET of two parts, as `parts` gave them: the closing one first, the opening one judged."""

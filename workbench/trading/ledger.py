@@ -67,6 +67,7 @@ class Ledger:
             if fill.fee:
                 lines.append((Heading.FEES, fill.fee))
         self._seen[fill.account, fill.fill_id] = fill
+        self._marks.setdefault(fill.symbol, fill.price)  # until there is another: others may trade what we do not watch
         self._post(
             fill.account, "fill", fill.fill_id, fill.time, currency, lines, fill.strategy, fill.symbol,
             self._settles_on(fill.time),
@@ -112,7 +113,7 @@ class Ledger:
             ]
 
     def _bust(self, booking: Booking) -> None:
-        """Take a fill out again: its reverse at its own price, and its fee back."""
+        """Take a fill out again, as if it had never been, and its fee back."""
         key = booking.account, booking.subject
         fill = self._seen.get(key)
         if fill is None:
@@ -123,7 +124,7 @@ class Ledger:
         holding = self._holding(fill.account, fill.strategy, fill.symbol)
         with localcontext(MONEY_CONTEXT):
             amount = fill.side.sign * fill.size * fill.price
-            cost, gain = holding.reverse(fill)
+            cost, gain = holding.without(fill)
             currency = fill.currency or self._currency[fill.account]
             lines = [(Heading.CASH, amount + fill.fee), (Heading.HOLDING, cost), (Heading.GAIN, -gain)]
             if fill.fee:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from workbench.model import FINAL, Action, Direction, OnFailure, Order, OrderState, Side, Signal, SizeRequest, SizeRule
-from workbench.trading.transitions import OrderEvent
+from workbench.trading.transitions import TRANSITIONS, OrderEvent
 
 if TYPE_CHECKING:
     from workbench.trading.order_manager import OrderManager
@@ -63,10 +64,8 @@ class Legs:
             legs = self._of(failed)
             words = f"leg {failed.symbol} was {failed.state}: {failed.reason}"
             for leg in legs:
-                if leg.state is OrderState.HELD:
-                    self._manager.step(replace(leg, reason=words), OrderEvent.CANCEL)
-                elif leg.state not in FINAL:
-                    self._manager.cancel(leg.order_id)
+                if leg.state is OrderState.HELD or (leg.state, OrderEvent.ASK_CANCEL) in TRANSITIONS:
+                    self._manager.cancel(leg.order_id, words)
             legs = self._of(failed)
             if all(leg.state in FINAL for leg in legs):
                 del self._broken[group]
@@ -76,7 +75,8 @@ class Legs:
     def _close(self, group: str, leg: Order) -> bool:
         manager = self._manager
         held = manager.ledger.position(leg.account, leg.strategy, leg.symbol)
-        if held.size == 0:
+        size = min(leg.filled, max(held.size * leg.side.sign, Decimal(0)))  # some of it may have been closed since
+        if size == 0:
             return False
         made = manager.handle(
             Signal(
@@ -90,7 +90,7 @@ class Legs:
                 bar_time=manager.now,
                 available_at=manager.now,
                 reference_price=manager.ledger.mark_of(leg.symbol, held.entry_price),
-                size=SizeRequest(SizeRule.SHARES, leg.filled),
+                size=SizeRequest(SizeRule.SHARES, size),
             )
         )
         return bool(made)

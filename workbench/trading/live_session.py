@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from workbench.errors import BadInput
 from workbench.fills import Terms
@@ -13,6 +14,7 @@ from workbench.model import Action, Bar, OrderState, Protection, Signal, SizeReq
 from workbench.ports import Broker, DriftBook, Request, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
+from workbench.trading.answers import EXTERNAL
 from workbench.trading.desk_orders import DeskOrders, Done
 from workbench.trading.feeds import Feed, Instant
 from workbench.trading.monitor import PriceRange
@@ -155,6 +157,9 @@ class LiveSession:
             self._past[symbol].append(bar)
             seen[symbol] = len(self._past[symbol])
         self.manager.now = max(self.manager.now, instant.end)
+        traded = {symbol: bar for symbol, bar in closed.items() if bar.traded}
+        # before the signals: what they lead to has not seen this bar
+        self.manager.monitor.look(self.account, {s: PriceRange(b.low, b.high, b.close) for s, b in traded.items()})
         if not self._failed and not self._leaving:
             try:
                 wanted = list(self._bars.wanted(closed, seen))
@@ -163,8 +168,6 @@ class LiveSession:
                 wanted = []
             for signal in wanted:
                 self.manager.handle(signal)
-        traded = {symbol: bar for symbol, bar in closed.items() if bar.traded}
-        self.manager.monitor.look(self.account, {s: PriceRange(b.low, b.high, b.close) for s, b in traded.items()})
         marks = {symbol: bar.close for symbol, bar in traded.items()}
         equity = self.manager.ledger.equity(self.account)
         self._book.advance(self.account, instant.start, self.feed.now(), marks, equity)
@@ -187,7 +190,7 @@ class LiveSession:
             return "refused", str(error)
         # an entry under way counts before the position: it is where the strategy will stand, and an exit takes it back
         working = self.manager.repository.open_orders(self.account, symbol)
-        entering = [order.opens for order in working if order.opens is not None]
+        entering = [order.opens for order in working if order.opens is not None and order.strategy == self.name]
         held = entering[-1] if entering else self.manager.ledger.position(self.account, self.name, symbol).direction
         asked = wish(alert, held)
         last = self._past[symbol].last
@@ -234,8 +237,8 @@ class LiveSession:
     def _take_entries_back(self) -> None:
         """Cancel what would open a position."""
         for order in self.manager.repository.open_orders(self.account):
-            if not order.reduce_only:
-                self.manager.cancel(order.order_id)
+            if not order.reduce_only and order.strategy == self.name:
+                self.manager.cancel(order.order_id, self.manager.blocked or self._leaving)
 
     def leave(self, reason: str) -> None:
         """Take no more risk, and close what is held: the strategy left the stages that trade."""
@@ -252,8 +255,9 @@ class LiveSession:
     def is_gone(self) -> bool:
         """Whether a session that leaves holds nothing and has nothing working."""
         open_orders = self.manager.repository.open_orders(self.account)
-        working = [order for order in open_orders if order.state is not OrderState.QUARANTINED]
-        return bool(self._leaving) and not working and not self.manager.ledger.positions(self.account)
+        working = [o for o in open_orders if o.state is not OrderState.QUARANTINED and o.strategy != EXTERNAL]
+        held = [p for p in self.manager.ledger.positions(self.account) if p.strategy != EXTERNAL]
+        return bool(self._leaving) and not working and not held
 
     def close_held(self) -> None:
         """Cancel what enters and close what is held, by exits like any other; once an instant."""
@@ -262,22 +266,22 @@ class LiveSession:
         self._closed_at = self.manager.now
         self._take_entries_back()
         for position in self.manager.ledger.positions(self.account):
-            last = self._past[position.symbol].last
-            if position.direction is None or last is None:
+            if position.direction is None or position.strategy == EXTERNAL:
                 continue
+            last = self._last_bar(position.symbol)  # none where others left a position in another symbol
             self.manager.handle(
                 Signal(
                     source="stage",
-                    key=f"{self.account}|{position.symbol}|{self.manager.now.isoformat()}|{self._leaving}",
-                    strategy=self.name,
+                    key=f"{self.account}|{position.strategy}|{position.symbol}|{self.manager.now.isoformat()}|{self._leaving}",
+                    strategy=position.strategy,
                     account=self.account,
                     symbol=position.symbol,
                     action=Action.EXIT,
                     direction=position.direction,
-                    bar_time=last.start,
-                    available_at=max(self.manager.now, last.start),
-                    reference_price=self.manager.ledger.mark_of(position.symbol, last.close),
-                    factor=last.factor,
+                    bar_time=last.start if last else self.manager.now,
+                    available_at=max(self.manager.now, last.start) if last else self.manager.now,
+                    reference_price=self.manager.ledger.mark_of(position.symbol, position.entry_price),
+                    factor=last.factor if last else Decimal(1),
                 )
             )
 

@@ -32,7 +32,10 @@ class Holding:
     `cost` is the exact cost of what is open at average cost, `gain` what closing it has made, before fees.
     """
 
-    __slots__ = ("_position", "account", "cost", "currency", "fifo_gain", "gain", "lots", "size", "strategy", "symbol")
+    __slots__ = (
+        "_events", "_position", "account", "cost", "currency", "fifo_gain", "gain", "lots", "size", "strategy",
+        "symbol",
+    )  # fmt: skip
 
     def __init__(self, account: str, strategy: str, symbol: str) -> None:
         self.account, self.strategy, self.symbol = account, strategy, symbol
@@ -40,6 +43,8 @@ class Holding:
         self.size = self.cost = self.gain = self.fifo_gain = Decimal(0)
         self.lots: deque[Lot] = deque()
         self._position: Position | None = None
+        self._events: list[tuple[str, Decimal, Decimal]] = []
+        """All that ever changed it: a fill's id with its signed size and cost, or a split's ratio."""
 
     @property
     def position(self) -> Position:
@@ -53,14 +58,29 @@ class Holding:
     def trade(self, fill: Fill) -> tuple[Decimal, Decimal]:
         """Count a fill: by how much the cost of what is held changed, and what was gained at average cost."""
         self.currency = fill.currency
-        return self._change(fill.side.sign * fill.size, fill.side.sign * fill.size * fill.price)
+        size = fill.side.sign * fill.size
+        self._events.append((fill.fill_id, size, size * fill.price))
+        return self._change(size, size * fill.price)
 
-    def reverse(self, fill: Fill) -> tuple[Decimal, Decimal]:
-        """Count the reverse of a fill at its own price."""
-        return self._change(-fill.side.sign * fill.size, -fill.side.sign * fill.size * fill.price)
+    def without(self, fill: Fill) -> tuple[Decimal, Decimal]:
+        """Take a fill out, as if it had never been: by how much cost and gain change."""
+        cost, gain, events = self.cost, self.gain, self._events
+        self.size = self.cost = self.gain = self.fifo_gain = Decimal(0)
+        self.lots, self._events = deque(), [event for event in events if event[0] != fill.fill_id]
+        for name, size, paid in self._events:
+            if name:
+                self._change(size, paid)
+            else:
+                self._split(size)
+        self._position = None
+        return self.cost - cost, self.gain - gain
 
     def split(self, ratio: Decimal) -> None:
         """Turn every unit into `ratio` units at the same cost."""
+        self._events.append(("", ratio, Decimal(0)))
+        self._split(ratio)
+
+    def _split(self, ratio: Decimal) -> None:
         with localcontext(MONEY_CONTEXT):
             self.size *= ratio
             for lot in self.lots:

@@ -81,10 +81,11 @@ class Monitor:
             return False
         if handling.rank and not self.legs.may_go(order):
             return False
+        way = way_of(order.type, manager.broker.capabilities, protects=order.protects)
+        if order.type in _RISES and (way == HELD or handling.pieces):
+            return price is not None and self._try_level(order, price)
         if handling.pieces:
             return self._next_piece(order)
-        if order.type in _RISES and way_of(order.type, manager.broker.capabilities, protects=order.protects) == HELD:
-            return price is not None and self._try_level(order, price)
         _, others, room = self._room(order)
         if order.reduce_only and others and room < order.size and not manager.broker.capabilities.protection:
             return False  # until what else reduces the position has ended
@@ -110,7 +111,11 @@ class Monitor:
         rises = _RISES[order.type] is order.side
         if price.high >= order.level if rises else price.low <= order.level:
             kind = OrderType.LIMIT if order.type.has_limit else OrderType.MARKET
-            return self._release(order.but(type=kind, level=None, reason=f"reached its level {order.level:f}"))
+            reached = order.but(type=kind, level=None, reason=f"reached its level {order.level:f}")
+            if order.handling.pieces:  # which begin to go at the next look
+                self._manager.step(reached, OrderEvent.MODIFY)
+                return True
+            return self._release(reached)
         trail = order.handling.trail or (order.protection.trail if order.protects else None)
         if order.type is OrderType.TRAILING_STOP and trail is not None:
             held = Side.BUY if order.side is Side.SELL else Side.SELL
@@ -134,7 +139,8 @@ class Monitor:
         """An order cut to what there is to reduce; None where it has to wait, or nothing is left.
 
         Orders of one strategy that reduce the same position never add up to more than it at the broker: what rests
-        there is cancelled first, and this one is kept until that is confirmed. A broker that holds protection does so.
+        there gives way first, its own group before others and no more than is needed, and this one is kept until that
+        is confirmed; what stays held stays protected. A broker that holds protection does all that itself.
         """
         manager = self._manager
         if not order.reduce_only or manager.broker.capabilities.protection:
@@ -149,10 +155,38 @@ class Monitor:
             return manager.step(order.but(size=held, reason="clamped to the position"), OrderEvent.MODIFY)
         reason = f"waits until order {others[0].order_id} has ended: both would sell the same position"
         manager.step(order.but(expires_at=None, reason=reason), OrderEvent.PARK)
-        for other in others:
-            if other.type is not OrderType.MARKET:
-                manager.cancel(other.order_id)
+        with localcontext(MONEY_CONTEXT):
+            need = min(order.size, held) - room
+        resting = [other for other in others if other.type is not OrderType.MARKET]
+        for other in sorted(resting, key=lambda o: o.group is None or o.group != order.group):
+            if need <= 0:
+                break
+            with localcontext(MONEY_CONTEXT):
+                take = min(other.remaining, need)
+                need -= take
+            self._give_way(other, take)
         return None
+
+    def _give_way(self, other: Order, take: Decimal) -> None:
+        """Take a size off a resting order; what it still has to protect is protected by another, once there is room."""
+        manager = self._manager
+        with localcontext(MONEY_CONTEXT):
+            left = other.remaining - take
+        if left > 0 and manager.broker.capabilities.modify:
+            with localcontext(MONEY_CONTEXT):
+                manager.modify(other.order_id, size=other.size - take)
+            return
+        if left > 0 and other.protects:
+            name = json.dumps([other.client_order_id, "rest", f"{left:f}"])
+            rest = other.but(
+                order_id=new_id(), client_order_id=str(uuid.uuid5(_PIECES, name)), size=left, filled=Decimal(0),
+                created_at=manager.now, expires_at=None, state=OrderState.RECEIVED, broker_id="",
+                reason=f"protects what order {other.order_id} no longer does", group=f"{other.group}|rest",
+            )  # fmt: skip
+            with manager.repository.transaction():
+                manager.repository.add_order(rest, [Verdict("reduce_only", "allow", rest.reason)], manager.now)
+                manager.step(rest, OrderEvent.PARK)
+        manager.cancel(other.order_id)
 
     def _room(self, order: Order) -> tuple[Decimal, list[Order], Decimal]:
         """What there is to reduce, what else of the strategy may reduce it at the broker, and what that leaves."""
@@ -179,6 +213,10 @@ class Monitor:
         pieces = manager.repository.pieces_of(parent)
         if any(piece.state not in FINAL for piece in pieces):
             return False
+        with localcontext(MONEY_CONTEXT):
+            filled = sum((piece.filled for piece in pieces if not piece.protects), Decimal(0))
+        if filled >= parent.size:
+            return False  # its last piece says so
         if pieces and pieces[-1].state is not OrderState.FILLED:
             last = pieces[-1]
             words = f"piece {len(pieces)} was {last.state}: {last.reason}"
@@ -192,7 +230,7 @@ class Monitor:
             order_id=new_id(),
             client_order_id=str(uuid.uuid5(_PIECES, json.dumps([parent.client_order_id, len(pieces) + 1]))),
             parent_id=parent.order_id,
-            size=min(handling.pieces, parent.remaining),
+            size=min(handling.pieces, parent.but(filled=filled).remaining),
             filled=Decimal(0),
             created_at=manager.now,
             handling=replace(handling, display=None, slice_size=None, slice_pause=Decimal(0), legs=None, rank=0),

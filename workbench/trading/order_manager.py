@@ -20,6 +20,7 @@ from workbench.trading.monitor import Monitor
 from workbench.trading.transitions import OrderEvent, move
 
 _NO_RISK = (OrderState.UNKNOWN, OrderState.QUARANTINED)
+_NOT_TO_BE = (OrderState.DENIED, OrderState.CANCELLED)
 
 
 class OrderManager:
@@ -71,7 +72,7 @@ class OrderManager:
     def handle_legs(self, signals: Sequence[Signal], *, flattens: bool = False) -> list[Order]:
         """Act on signals that belong together, in one decision: where one of them is denied, none is sent."""
         for signal in signals:
-            if signal.symbol not in self.instruments and not flattens:
+            if signal.symbol not in self.instruments and not (flattens or self._holds_what_it_exits(signal)):
                 raise UnknownName("symbol", signal.symbol, self.instruments)
         with self.lock:
             self.now = max(self.now, *(signal.available_at for signal in signals))
@@ -84,15 +85,20 @@ class OrderManager:
                 if len(signals) > 1:
                     decided = self._all_or_none(decided)
                 for signal, made, taken_back, refusal, moot in decided:
-                    withdrawn += [order_id for order_id in taken_back if self.changes.ask_cancel(order_id)]
+                    withdrawn += [name for order_id in taken_back for name in self.changes.ask_cancel(order_id)]
                     status = "refused" if refusal else "ignored"
                     if made:
-                        status = "denied" if all(order.state is OrderState.DENIED for order in made) else "ordered"
+                        status = "denied" if all(order.state in _NOT_TO_BE for order in made) else "ordered"
                     reason = refusal or moot or next((order.reason for order in made if order.reason), "")
                     self.repository.settle_signal(signal, status, reason, self.now)
             for order_id in withdrawn:
                 self.changes.cancel_at_broker(order_id)
             return [self.send(order) for _, made, _, _, _ in decided for order in made]
+
+    def _holds_what_it_exits(self, signal: Signal) -> bool:
+        """Whether an exit is of a position in a symbol that is not traded here, as others may leave one."""
+        held = self.ledger.position(signal.account, signal.strategy, signal.symbol)
+        return signal.action is Action.EXIT and held.size != 0
 
     def open_day(self, account: str, at: datetime) -> None:
         """Note with which equity an account begins the day of an instant, before anything happens in it."""
@@ -109,14 +115,15 @@ class OrderManager:
         if fence.halted and not flattens:
             return [], [], f"panic: {fence.reason}", ""
         if signal.action is Action.EXIT:
-            return *self._exit(signal, flattens), ""
+            made, withdrawn, moot = self._exit(signal, flattens)
+            return made, withdrawn, "", moot
         refusal = self.no_risk(signal.symbol)
         if signal.action is Action.ENTRY:
             if refusal:
                 return [], [], refusal, ""
             made, withdrawn, moot = self._enter(signal)
             return made, withdrawn, "", moot
-        working = self._working(signal)
+        working = [order for order in self._working(signal) if not order.protects]
         if signal.action is Action.TARGET and working:  # a repeat before the first one filled would go too far
             return (
                 [],
@@ -137,7 +144,7 @@ class OrderManager:
     ) -> list[tuple[Signal, list[Order], list[str], str, str]]:
         """Legs of which one was denied or refused: the others are cancelled before anything is sent."""
         bad = [
-            (s, refusal or moot or made[0].reason)
+            (s, refusal or moot or next(o.reason for o in made if o.state is OrderState.DENIED))
             for s, made, _, refusal, moot in decided
             if not made or any(order.state is OrderState.DENIED for order in made)
         ]
@@ -200,8 +207,9 @@ class OrderManager:
         """Send once. A definite refusal is REJECTED; anything else that goes wrong leaves the order UNKNOWN."""
         if order.state is not OrderState.READY:
             return order
-        if order.expires_at is not None and self.now >= order.expires_at:
-            late = f"waited to be sent until {order.expires_at.isoformat()}"
+        ends = [end for end in (order.expires_at, order.handling.good_till) if end is not None]
+        if ends and self.now >= min(ends):
+            late = f"waited to be sent until {min(ends).isoformat()}"
             return self.step(order.but(reason=late), OrderEvent.EXPIRE)
         if not order.reduce_only and (drift := self.drifts.get(order.symbol, "") or self.drifts.get("", "")):
             return self.step(order.but(reason=drift), OrderEvent.CANCEL)
@@ -234,10 +242,10 @@ class OrderManager:
         self.repository.note("send_failed_late", order.order_id, self.now, reason=reason)
         return self.repository.order(order.order_id)
 
-    def cancel(self, order_id: str) -> None:
+    def cancel(self, order_id: str, reason: str = "") -> None:
         """Ask for a working order to be cancelled; one that cannot be cancelled now is left and journalled."""
-        if self.changes.ask_cancel(order_id):
-            self.changes.cancel_at_broker(order_id)
+        for name in self.changes.ask_cancel(order_id, reason):
+            self.changes.cancel_at_broker(name)
 
     def modify(
         self, order_id: str, *, size: Decimal | None = None, limit: Decimal | None = None, level: Decimal | None = None

@@ -41,39 +41,51 @@ class Flattening:
         for order in repository.open_orders(self.account):
             if not order.flattens and order.state not in _FATE_UNKNOWN:
                 self.manager.cancel(order.order_id)
-        positions = [p for p in broker.positions() if p.account == self.account and p.size != 0]
         # what contradicts itself waits for a person, and is nothing the broker shows
         working = [o for o in repository.open_orders(self.account) if o.state is not OrderState.QUARANTINED]
+        positions, odd = self._compared()
+        if odd:  # a fill may not have been told yet
+            for fill in broker.fills():
+                if fill.account == self.account:
+                    self.manager.answers.on_fill(fill)
+            positions, odd = self._compared()
         if positions or ledger.positions(self.account) or working:
             self.quiet = 0
             if not working:
-                self._take_over(positions)
-            self._close()
+                self._take_over(positions, odd)
+            self._close(odd)
         else:
             self.quiet += 1
         return self.done
 
-    def _take_over(self, positions: list[Position]) -> None:
-        """Book what the broker twice shows beyond the books."""
-        ledger, odd = self.manager.ledger, dict[str, Decimal]()
-        prices = {p.symbol: p.entry_price for p in positions}
+    def _compared(self) -> tuple[list[Position], dict[str, Decimal]]:
+        """The broker's positions, and by how much they differ from the books."""
+        positions = [p for p in self.manager.broker.positions() if p.account == self.account and p.size != 0]
+        odd: dict[str, Decimal] = {}
         with localcontext(MONEY_CONTEXT):
-            for found, sign in ((positions, 1), (ledger.positions(self.account), -1)):
+            for found, sign in ((positions, 1), (self.manager.ledger.positions(self.account), -1)):
                 for p in found:
                     odd[p.symbol] = odd.get(p.symbol, Decimal(0)) + sign * p.size
-        odd = {symbol: size for symbol, size in odd.items() if size}
+        return positions, {symbol: size for symbol, size in odd.items() if size}
+
+    def _take_over(self, positions: list[Position], odd: dict[str, Decimal]) -> None:
+        """Book what the broker twice shows otherwise than the books."""
+        prices = {p.symbol: p.entry_price for p in positions}
         for symbol, size in odd.items():
-            price = ledger.mark_of(symbol, prices.get(symbol, Decimal(0)))
+            price = self.manager.ledger.mark_of(symbol, prices.get(symbol, Decimal(0)))
             if self.stray.get(symbol) == size and price > 0:
                 self.attempt += 1
                 key = f"panic {self.epoch}|{symbol}|{self.attempt}|{self.manager.now.isoformat()}"
-                words = "a panic closes it; the books did not have it"
+                words = "a panic takes over what the broker shows; the books had it otherwise"
                 take_over(self.manager, self.account, symbol, size, price, words, key)
         self.stray = odd
 
-    def _close(self) -> None:
+    def _close(self, odd: dict[str, Decimal]) -> None:
+        """Close what is held, where books and broker agree on how much that is: no more is sold than is there."""
         repository = self.manager.repository
         for position in self.manager.ledger.positions(self.account):
+            if position.symbol in odd:
+                continue
             closing = [
                 order
                 for order in repository.open_orders(self.account, position.symbol)

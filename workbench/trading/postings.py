@@ -38,7 +38,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Postings that belong together and sum to nothing; `settles` is the day from which the cash may be used."""
+    """Postings that sum to nothing in each currency; `settles` is the day from which the cash may be used."""
 
     account: str
     what: str
@@ -49,10 +49,14 @@ class Transaction:
 
     def check(self) -> None:
         """Raise WorkbenchError where the postings do not sum to nothing."""
+        totals: dict[str, Decimal] = {}
         with localcontext(MONEY_CONTEXT):
-            total = sum((posting.amount for posting in self.postings), Decimal(0))
-        if total:
-            raise WorkbenchError(f"ledger: {self.what} {self.subject} does not balance by {total}")
+            for posting in self.postings:
+                totals[posting.currency] = totals.get(posting.currency, Decimal(0)) + posting.amount
+        for currency, total in totals.items():
+            if total:
+                where = f" in {currency}" if currency else ""
+                raise WorkbenchError(f"ledger: {self.what} {self.subject} does not balance by {total}{where}")
 
     def under(self, heading: Heading) -> Decimal:
         """What the transaction did to one heading."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from decimal import Decimal, localcontext
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ IN_FLIGHT_EVERY, ORDERS_EVERY, BOOKS_EVERY = 2.0, 10.0, 30.0
 CENT = Decimal("0.005")
 """Cash that differs by less is the same to the cent."""
 _LONGEST_WAIT = 30.0
+_ADOPTED_WITHIN = timedelta(days=7)
+"""How far back a restart looks for orders of others of which it did not come to tell anybody."""
 _CHANGE_SECONDS = 10.0
 """After so long a change that the broker does not show was not taken."""
 _WORKING_THERE = (OrderState.ACKED, OrderState.PARTIAL)
@@ -56,8 +59,8 @@ class Reconciler:
         self._due = dict.fromkeys(("flight", "orders", "books"), 0.0)
         self._since: dict[str, float] = {}
         """When each order was first not as it should be."""
-        self._odd: dict[str, str] = {}
-        """Differences seen once: a fill may be on its way."""
+        self._odd: dict[str, Decimal] = {}
+        """Differences seen once, and by how much: a fill may be on its way."""
         self._counted: set[str] = set()
         self._trouble, self._wait, self._again = "", 0.0, 0.0
 
@@ -74,6 +77,8 @@ class Reconciler:
             if order.state is OrderState.SENDING:
                 manager.step(replace(order, reason="the process ended in the middle"), OrderEvent.LOSE)
         before = {order.order_id: order.state for order in repository.open_orders(self.account)}
+        recent = repository.orders_since(self.account, manager.now - _ADOPTED_WITHIN)
+        manager.answers.adopted |= {o.order_id for o in recent if o.strategy == EXTERNAL and o.broker_id}
         self._counted = {fill.fill_id for fill in repository.fills(self.account)}
         fills = len(self._counted)
         self._look_at_orders()
@@ -151,19 +156,23 @@ class Reconciler:
         manager, repository = self.manager, self.manager.repository
         before = {order.order_id: order.state for order in repository.open_orders(self.account)}
         listed = [o for o in self._ask(manager.broker.orders) if o.account == self.account]
-        for fill in sorted(self._ask(manager.broker.fills), key=lambda f: f.time):
-            if fill.account == self.account and fill.fill_id not in self._counted:
+        fills = [f for f in self._ask(manager.broker.fills) if f.account == self.account]
+        for report in listed:  # orders of others first: a fill alone does not say how large its order is
+            if manager.answers.known(self.account, report.client_order_id, report.broker_id) is None:
+                manager.answers.on_order(report)
+        for fill in sorted(fills, key=lambda f: f.time):
+            if fill.fill_id not in self._counted:
                 manager.answers.on_fill(fill)
                 self._counted.add(fill.fill_id)
         seen = set()
         for report in listed:
-            order = repository.find(self.account, report.client_order_id, report.broker_id)
+            order = manager.answers.known(self.account, report.client_order_id, report.broker_id)
             if order is not None and order.state in FINAL:
                 seen.add(order.order_id)
                 self._of_the_dead(order, report)
                 continue
             manager.answers.on_order(report)
-            order = repository.find(self.account, report.client_order_id, report.broker_id)
+            order = manager.answers.known(self.account, report.client_order_id, report.broker_id)
             if order is not None:
                 seen.add(order.order_id)
                 self._listed(order, report)
@@ -183,17 +192,18 @@ class Reconciler:
             manager.step(replace(order, reason="the broker does not show the change"), event)
         if order.state is not OrderState.MODIFY_PENDING:
             self._since.pop(order.order_id, None)
+            self._since.pop(f"absent {order.order_id}", None)
 
     def _of_the_dead(self, order: Order, report: BrokerOrder) -> None:
         """An order that has ended here: alive at the broker at two looks in a row, it contradicts itself."""
         if report.state not in _WORKING_THERE or order.state is OrderState.FILLED:
-            self._since.pop(order.order_id, None)
-        elif order.order_id in self._since:
+            self._since.pop(f"dead {order.order_id}", None)
+        elif f"dead {order.order_id}" in self._since:
             words = f"ended here as {order.state}, and {report.state} at the broker"
             if order.state is not OrderState.DENIED:
                 self.manager.step(replace(order, reason=words), OrderEvent.CONTRADICT)
         else:
-            self._since[order.order_id] = self._elapsed()
+            self._since[f"dead {order.order_id}"] = self._elapsed()
 
     def _absent(self, order: Order) -> None:
         """An order the broker does not list."""
@@ -202,12 +212,14 @@ class Reconciler:
             return
         was_there = bool(order.broker_id or order.filled) or order.state in AT_BROKER
         if not was_there and broker.resend not in ("dedupes", "searchable"):  # absence proves nothing: a person decides
-            if order.state is OrderState.SENDING and self._for_long(order, max(broker.listed_within, IN_FLIGHT_EVERY)):
+            if order.state is OrderState.SENDING and self._for_long(
+                order, max(broker.listed_within, IN_FLIGHT_EVERY), "absent "
+            ):
                 manager.step(replace(order, reason="no answer"), OrderEvent.LOSE)
             return
-        if not self._for_long(order, broker.listed_within):
+        if not self._for_long(order, broker.listed_within, "absent "):
             return
-        self._since.pop(order.order_id, None)
+        self._since.pop(f"absent {order.order_id}", None)
         if was_there:
             manager.step(replace(order, reason="the broker does not know it any more"), OrderEvent.CONTRADICT)
             return
@@ -216,16 +228,20 @@ class Reconciler:
         ready = manager.step(replace(order, reason="proven never to have arrived"), OrderEvent.UNSENT)
         manager.send(ready)
 
-    def _for_long(self, order: Order, seconds: float) -> bool:
+    def _for_long(self, order: Order, seconds: float, why: str = "") -> bool:
         """Whether it was as it is for so long; the first time that is asked counts as its beginning."""
         now = self._elapsed()
-        return now - self._since.setdefault(order.order_id, now) >= seconds
+        return now - self._since.setdefault(f"{why}{order.order_id}", now) >= seconds
 
     def _watch_external(self) -> None:
         """An order of others blocks new risk in its symbol until a person has looked at it."""
-        for order in self.manager.repository.open_orders(self.account):
-            if order.strategy == EXTERNAL and order.state is OrderState.EXTERNAL:
-                about = f"order:{order.order_id}"
+        repository, adopted = self.manager.repository, self.manager.answers.adopted
+        found = {o.order_id: o for o in repository.open_orders(self.account) if o.strategy == EXTERNAL}
+        found |= {order_id: repository.order(order_id) for order_id in adopted}
+        adopted.clear()
+        for order in found.values():
+            about = f"order:{order.order_id}"
+            if order.account == self.account and not self._drifts.known(self.account, about):
                 words = (
                     f"{order.side} {order.size:f} {order.symbol} at the broker (its id {order.broker_id}) is not ours"
                 )
@@ -243,21 +259,22 @@ class Reconciler:
             for found, into in ((positions, listed), (manager.ledger.positions(self.account), held)):
                 for position in found:
                     into[position.symbol] = into.get(position.symbol, Decimal(0)) + position.size
-        odd = {}
+        odd: dict[str, tuple[str, str, Decimal]] = {}
         for symbol in sorted(held.keys() | listed.keys()):
             ours, theirs = held.get(symbol, Decimal(0)), listed.get(symbol, Decimal(0))
             if ours != theirs:
-                odd[f"position:{symbol}"] = symbol, f"position in {symbol}: {ours} on file, {theirs} at the broker"
+                words = f"position in {symbol}: {ours} on file, {theirs} at the broker"
+                odd[f"position:{symbol}"] = symbol, words, theirs - ours
         cash = manager.ledger.cash(self.account)
         told = self._ask(lambda: manager.broker.cash(self.account))
         if manager.broker.capabilities.exact_cash and abs(cash - told) >= CENT:
-            odd["cash"] = "", f"cash: {cash} on file, {told} at the broker"
-        for about, (symbol, words) in odd.items():
-            if at_once or self._odd.get(about) == words:
+            odd["cash"] = "", f"cash: {cash} on file, {told} at the broker", round(told - cash, 2)
+        for about, (symbol, words, by) in odd.items():
+            if at_once or self._odd.get(about) == by:
                 self._keep(about, symbol, words)
-        if any(self._odd.get(about) != words for about, (_, words) in odd.items()):
+        if any(self._odd.get(about) != by for about, (_, _, by) in odd.items()):
             self._due["books"] = self._elapsed() + IN_FLIGHT_EVERY  # looked at again soon
-        self._odd = {about: words for about, (_, words) in odd.items()}
+        self._odd = {about: by for about, (_, _, by) in odd.items()}
         for drift in self._drifts.open(self.account):
             if (drift.about == "cash" or drift.about.startswith("position:")) and drift.about not in odd:
                 self._drifts.resolve(self.account, drift.about, "evidence", "books and broker agree again")
@@ -270,7 +287,7 @@ class Reconciler:
         if self._drifts.see(self.account, about, symbol, words):
             self.manager.repository.note("alert", self.account, self.manager.now, reason=words)
             for order in self._entries(symbol):
-                self.manager.cancel(order.order_id)
+                self.manager.cancel(order.order_id, f"drift: {words}")
         self._block()
 
     def _entries(self, symbol: str) -> Sequence[Order]:

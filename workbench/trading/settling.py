@@ -9,6 +9,7 @@ from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput, Refused, UnknownName
 from workbench.model import (
+    FINAL,
     MONEY_CONTEXT,
     Booking,
     BookingKind,
@@ -19,13 +20,18 @@ from workbench.model import (
     decimal,
     positive,
 )
-from workbench.ports import DriftBook, Execution, Request, Verdict
+from workbench.ports import DriftBook, Request, Verdict
 from workbench.trading.answers import EXTERNAL
 from workbench.trading.order_manager import OrderManager
 from workbench.trading.transitions import OrderEvent
 
 _NAMES = uuid.UUID("8b7f0b52-1a55-5e43-8f64-0f6a2c4b9d10")
 _IN_DOUBT = (OrderState.UNKNOWN, OrderState.QUARANTINED)
+_ENDS = {
+    OrderState.REJECTED: OrderEvent.REJECT,
+    OrderState.CANCELLED: OrderEvent.CANCEL,
+    OrderState.EXPIRED: OrderEvent.EXPIRE,
+}
 
 
 class Settling:
@@ -52,21 +58,31 @@ class Settling:
                 f"not {lost.side} {lost.size:f} {lost.symbol}"
             )
         name, fills = found.broker_id, [f for f in repository.fills(self._account) if f.order_id == found.order_id]
+        children: list[Order] = []
         with repository.transaction():
-            self._manager.step(
-                replace(found, broker_id="", reason=f"is order {lost.order_id}, says {request.by}"),
-                OrderEvent.CANCEL if found.state is not OrderState.FILLED else OrderEvent.ACKNOWLEDGE,
-            )
-            lost = self._manager.step(replace(lost, broker_id=name, reason=""), OrderEvent.ACKNOWLEDGE)
+            event = OrderEvent.ACKNOWLEDGE if found.state in FINAL else OrderEvent.CANCEL
+            words = f"is order {lost.order_id}, says {request.by}"
+            self._manager.step(found.but(broker_id="", reason=words), event)
+            lost = self._manager.step(lost.but(broker_id=name, reason=""), OrderEvent.ACKNOWLEDGE)
             for fill in fills:  # out of the one, into the other, at its own price
                 back = Side.SELL if fill.side is Side.BUY else Side.BUY
-                _count(
-                    self._manager,
-                    replace(fill, fill_id=f"{fill.fill_id}|out", side=back, fee=Decimal(0), cause="correction"),
-                )
+                out = replace(fill, fill_id=f"{fill.fill_id}|out", side=back, fee=Decimal(0), cause="correction")
+                into = replace(
+                    fill, fill_id=f"{fill.fill_id}|in", order_id=lost.order_id, strategy=lost.strategy, fee=Decimal(0),
+                    cause="correction",
+                )  # fmt: skip
+                _count(self._manager, out)
+                _count(self._manager, into)
+                with localcontext(MONEY_CONTEXT):
+                    lost = lost.but(filled=lost.filled + fill.size)
+                whole = lost.filled >= lost.size
+                lost = self._manager.step(lost, OrderEvent.FILL_ALL if whole else OrderEvent.FILL_PART)
+                children += self._manager.answers.protect(lost, into)
+            if found.state in FINAL and lost.state not in FINAL:
+                lost = self._manager.step(lost.but(reason=found.reason), _ENDS[found.state])
             repository.note("matched", lost.order_id, now, external=found.order_id, by=request.by)
-        for fill in fills:
-            self._move(fill, lost)
+        for child in children:
+            self._manager.send(child)
         self._drifts.resolve(self._account, f"order:{found.order_id}", request.by, f"it is order {lost.order_id}")
         self._unblock(f"order:{found.order_id}")
         return [repository.order(lost.order_id)]
@@ -74,6 +90,8 @@ class Settling:
     def rule(self, request: Request) -> list[Order]:
         """An order in doubt is ended: nothing more comes of it, or an order of others was looked at."""
         order = self._manager.repository.order(str(request.body["order_id"]))
+        if order.account != self._account:
+            raise UnknownName("order", order.order_id, (), f"it is not of account {self._account}")
         reason = str(request.body.get("reason", "")).strip()
         if not reason:
             raise BadInput("reason", "", "is missing", "say what was seen at the broker")
@@ -81,7 +99,7 @@ class Settling:
         if order.strategy == EXTERNAL and order.state not in _IN_DOUBT:
             self._manager.repository.note("looked_at", order.order_id, self._manager.now, reason=words)
         elif order.state in _IN_DOUBT:
-            order = self._manager.step(replace(order, reason=words), OrderEvent.RULE)
+            order = self._manager.step(order.but(reason=words), OrderEvent.RULE)
         else:
             raise Refused(f"order {order.order_id} is {order.state}, not in doubt")
         self._drifts.resolve(self._account, f"order:{order.order_id}", request.by, reason)
@@ -120,7 +138,7 @@ class Settling:
                 ours = sum((p.size for p in ledger.positions(self._account) if p.symbol == symbol), Decimal(0))
             price = positive("price", decimal("price", request.body.get("price") or 0))
             words = f"{reason} ({request.by})"
-            made = [take_over(self._manager, self._account, symbol, theirs - ours, price, words, request.request_id)]
+            made = take_over(self._manager, self._account, symbol, theirs - ours, price, words, request.request_id)
         else:
             raise Refused(f"drift {about} is about an order: match it or rule on it")
         self._drifts.resolve(self._account, about, request.by, reason)
@@ -133,25 +151,6 @@ class Settling:
             if self._manager.repository.add_booking(booking):
                 self._manager.ledger.apply(booking)
 
-    def _move(self, fill: Fill, lost: Order) -> None:
-        """Count a fill of the order found as one of the order lost, with all that follows from a fill."""
-        self._manager.answers.on_fill(
-            Execution(
-                f"{fill.fill_id}|in",
-                fill.account,
-                fill.symbol,
-                fill.side,
-                fill.size,
-                fill.price,
-                Decimal(0),
-                fill.time,
-                client_order_id=lost.client_order_id,
-                cause="correction",
-                factor=fill.factor,
-                currency=fill.currency,
-            )
-        )
-
     def _unblock(self, about: str) -> None:
         """Let new risk in where no drift is left."""
         open_now = [d for d in self._drifts.open(self._account) if d.about != about]
@@ -160,30 +159,47 @@ class Settling:
 
 def take_over(
     manager: OrderManager, account: str, symbol: str, size: Decimal, price: Decimal, reason: str, key: str
-) -> Order:
-    """Take a (signed) size that the broker has and the books have not into the books, as others' doing."""
+) -> list[Order]:
+    """Take a (signed) size by which the broker's position differs from the books into them.
+
+    What the broker holds less of is taken from the strategies that hold it, so that none sells it again; the rest is
+    others' doing. All is on record as corrections, at one price.
+    """
     if size == 0:
         raise Refused(f"position in {symbol}: books and broker agree")
-    order = Order(
-        signal_id=EXTERNAL,
-        client_order_id=str(uuid.uuid5(_NAMES, json.dumps([account, symbol, key]))),
-        strategy=EXTERNAL,
-        account=account,
-        symbol=symbol,
-        side=Side.BUY if size > 0 else Side.SELL,
-        size=abs(size),
-        created_at=manager.now,
-        state=OrderState.EXTERNAL,
-        reason=reason,
-    )
+    shares, rest = list[tuple[str, Decimal]](), size
+    with localcontext(MONEY_CONTEXT):
+        for position in manager.ledger.positions(account):
+            if position.symbol == symbol and position.size * rest < 0:
+                part = min(position.size.copy_abs(), rest.copy_abs()).copy_sign(rest)
+                shares.append((position.strategy, part))
+                rest -= part
+    if rest:
+        shares.append((EXTERNAL, rest))
+    made = []
     with manager.repository.transaction():
-        manager.repository.add_order(order, [Verdict(EXTERNAL, "allow", reason)], manager.now)
-        fill = Fill(
-            f"correction|{key}", order.order_id, account, EXTERNAL, symbol, order.side, order.size, price, Decimal(0),
-            manager.now, "correction",
-        )  # fmt: skip
-        _count(manager, fill)
-        return manager.step(replace(order, filled=order.size), OrderEvent.FILL_ALL)
+        for strategy, part in shares:
+            order = Order(
+                signal_id=EXTERNAL,
+                client_order_id=str(uuid.uuid5(_NAMES, json.dumps([account, symbol, strategy, key]))),
+                strategy=strategy,
+                account=account,
+                symbol=symbol,
+                side=Side.BUY if part > 0 else Side.SELL,
+                size=part.copy_abs(),
+                created_at=manager.now,
+                reduce_only=strategy != EXTERNAL,
+                state=OrderState.EXTERNAL,
+                reason=reason,
+            )
+            manager.repository.add_order(order, [Verdict(EXTERNAL, "allow", reason)], manager.now)
+            fill = Fill(
+                f"correction|{key}|{strategy}", order.order_id, account, strategy, symbol, order.side, order.size,
+                price, Decimal(0), manager.now, "correction",
+            )  # fmt: skip
+            _count(manager, fill)
+            made.append(manager.step(order.but(filled=order.size), OrderEvent.FILL_ALL))
+    return made
 
 
 def _count(manager: OrderManager, fill: Fill) -> None:

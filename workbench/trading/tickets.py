@@ -72,7 +72,7 @@ def refusal(order: Order, instrument: Instrument, hours: Hours | None, broker: B
     way = way_of(order.type, broker, protects=order.protects)
     if way == REFUSED:
         return f"this broker takes no {order.type} order, and it cannot be held here"
-    stays = order.type is not OrderType.MARKET and not order.protects and way == NATIVE
+    stays = order.type is not OrderType.MARKET and not order.protects and (way == NATIVE or order.type.has_limit)
     if stays and handling.validity not in broker.validities:
         return f"validity {handling.validity} is unknown at this broker; known: {', '.join(sorted(broker.validities))}"
     return ""

@@ -123,6 +123,7 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.FILLED, E.ACKNOWLEDGE): S.FILLED,
     (S.CANCELLED, E.ACKNOWLEDGE): S.CANCELLED,
     (S.EXPIRED, E.ACKNOWLEDGE): S.EXPIRED,
+    (S.REJECTED, E.ACKNOWLEDGE): S.REJECTED,
     # fills count even after the end; one that cannot be is for a person to look at
     (S.CANCELLED, E.FILL_PART): S.CANCELLED,
     (S.CANCELLED, E.FILL_ALL): S.FILLED,
@@ -131,6 +132,10 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.REJECTED, E.FILL_PART): S.QUARANTINED,
     (S.REJECTED, E.FILL_ALL): S.QUARANTINED,
     (S.FILLED, E.FILL_PART): S.QUARANTINED,
+    (S.READY, E.FILL_PART): S.QUARANTINED,  # it was said never to have left
+    (S.READY, E.FILL_ALL): S.QUARANTINED,
+    (S.READY, E.CONTRADICT): S.QUARANTINED,
+    (S.HELD, E.CONTRADICT): S.QUARANTINED,
     (S.QUARANTINED, E.FILL_PART): S.QUARANTINED,
     (S.QUARANTINED, E.FILL_ALL): S.QUARANTINED,
     # evidence that cannot be, such as more filled than was asked for

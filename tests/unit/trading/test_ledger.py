@@ -159,12 +159,11 @@ def test_a_closed_position_is_not_listed_and_keeps_its_gain() -> None:
     assert ledger.equity("one") == 10_020
 
 
-def test_equity_without_a_mark_is_refused_and_not_guessed() -> None:
+def test_a_symbol_without_a_mark_is_valued_at_its_last_fill() -> None:
     ledger = opened()
     assert ledger.equity("one") == 10_000
     ledger.apply(fill())
-    with pytest.raises(BadInput, match=r"mark X: has no price yet; mark it before asking for equity"):
-        ledger.equity("one")
+    assert ledger.equity("one") == 10_000 - fill().fee
     assert ledger.equity("two") == ACCOUNTS["two"]
     ledger.mark("X", D(6))
     assert ledger.equity("one") == 10_010

@@ -443,7 +443,7 @@ def test_what_others_traded_with_the_account_is_in_the_books_and_not_the_strateg
 
 def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_path: Path) -> None:
     room = begun(tmp_path)
-    room.broker._accounts[room.account].cash += 5
+    room.broker._state.accounts[room.account].cash += 5
     room.broker._keep_account(room.account)
     room.broker._book.commit()
     room.close()
@@ -454,7 +454,7 @@ def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_
     room.session.let_in("")
     assert room.state() == ("blocked", reason)
     assert len(room.notes("drift")) == 1
-    room.broker._accounts[room.account].cash -= 5
+    room.broker._state.accounts[room.account].cash -= 5
     room.broker._keep_account(room.account)
     room.broker._book.commit()
     room.close()

@@ -219,7 +219,8 @@ def test_children_of_another_strategy_are_left_alone() -> None:
     assert {child.state for child in children(desk, theirs).values()} == {OrderState.ACKED, OrderState.HELD}
 
 
-def test_a_stop_filled_for_one_piece_of_an_entry_cancels_that_pieces_target(desk: Desk) -> None:
+def test_a_stop_filled_for_one_piece_of_an_entry_cancels_that_pieces_target() -> None:
+    desk = Desk(types=STOPS_THERE)
     [entry] = desk.enter(protection=Protection(stop=D(10), target=D(20)))
     desk.fill(entry, 4, price=100)
     desk.fill(entry, 6, price=90)

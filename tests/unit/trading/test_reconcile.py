@@ -501,6 +501,8 @@ def test_a_difference_in_cash_is_seen_though_the_account_trades_on(room: Room) -
         room.agree()
         room.broker.money -= 50
         room.run(2)
+        if room.drifts.open("a"):
+            break  # which takes no new risk from here on
     assert [d.about for d in room.drifts.open("a")] == ["cash"]
 
 

@@ -92,7 +92,7 @@ def test_an_order_becomes_unknown_while_it_is_sent_alone() -> None:
 
 def test_an_order_kept_here_goes_to_the_broker_by_ready_alone() -> None:
     after = {a for (before, _), a in TRANSITIONS.items() if before is S.HELD}
-    assert after == {S.READY, S.HELD, S.FILLED, S.CANCELLED, S.EXPIRED, S.REJECTED}
+    assert after == {S.READY, S.HELD, S.FILLED, S.CANCELLED, S.EXPIRED, S.REJECTED, S.QUARANTINED}
     assert following(S.HELD, E.TRIGGER) is S.READY
     assert [pair for pair, to in TRANSITIONS.items() if to is S.HELD and pair[0] is not S.HELD] == [
         (S.RECEIVED, E.PARK), (S.READY, E.PARK),

@@ -12,6 +12,7 @@ from workbench.testing.brokers.line import Faults, FaultyLine
 
 SHARE = Instrument("ROCKET", tick=Decimal("0.01"), lot=Decimal(1))
 _OPENS = datetime(2024, 1, 2, 15, tzinfo=UTC)
+_PLENTY = Decimal(1_000_000_000)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -42,7 +43,7 @@ class BarRig:
         self.client: FaultyLine | None = None
         self._next = _OPENS
         self._last = _OPENS
-        self._volume: Decimal | None = None
+        self._volume = _PLENTY if volume_limits else None
 
     def make(self) -> Broker:
         """A broker behind a line, its account opened."""
@@ -69,7 +70,7 @@ class BarRig:
         """Let bars have so much volume."""
         if not self._volume_limits:
             raise NotImplementedError("this broker fills the whole size at any bar")
-        self._volume = size
+        self._volume = _PLENTY if size is None else size
 
     def end_day(self) -> None:
         """Let the next bar be one of tomorrow's."""

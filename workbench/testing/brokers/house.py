@@ -45,6 +45,9 @@ class Drifts:
             self.kept.append(Drift(account, about, symbol, words, at, at))
         return is_new
 
+    def known(self, account: str, about: str) -> bool:
+        return any((d.account, d.about) == (account, about) for d in self.kept)
+
     def resolve(self, account: str, about: str, by: str, resolution: str) -> bool:
         found = [d for d in self.open(account) if d.about == about]
         for drift in found:
@@ -55,7 +58,7 @@ class Drifts:
     def open(self, account: str | None = None) -> Sequence[Drift]:
         return [d for d in self.kept if account in (None, d.account) and d.resolved_at is None]
 
-    def looked(self, account: str, trouble: str, facts: Mapping[str, str]) -> None:
+    def looked(self, account: str, trouble: str, facts: Mapping[str, Any]) -> None:
         self.trouble = trouble
 
 
