@@ -14,6 +14,7 @@ _MODES = {
     "sandbox": ("sandbox", "SANDBOX", "the broker's practice account, no real money"),
     "live": ("live", "LIVE", "real money"),
 }
+_NAMES = {"gtt": "good till triggered", "multi_leg": "several legs", "smart": "target position"}
 _KIND_OF = {"native": "good", "held here": "warn", "refused": "bad"}
 
 
@@ -79,7 +80,10 @@ def page_html(looks: Sequence[Mapping[str, Any]], capabilities: Mapping[str, Map
 
 def _broker(look: Mapping[str, Any], table: Mapping[str, str]) -> str:
     health = look["health"] or {}
-    rows = [(escape(k.replace("_", " ")), parts.pill(_KIND_OF.get(way, "muted"), way)) for k, way in table.items()]
+    rows = [
+        (escape(_NAMES.get(kind, kind.replace("_", " "))), parts.pill(_KIND_OF.get(way, "muted"), way))
+        for kind, way in table.items()
+    ]
     half = (len(rows) + 1) // 2
     columns = "".join(parts.table(("Order", "How"), part) for part in (rows[:half], rows[half:]) if part)
     told = (

@@ -14,6 +14,9 @@ from workbench_apps.parts import ui
 BUILDING = 4.0
 """Seconds a new table is left alone while the browser builds it; what came meanwhile is in the next rows."""
 
+ECHO = 1.5
+"""Seconds after rows were replaced in which the browser may still tell of what was selected among the old ones."""
+
 
 class LiveTable:
     """Shows frames with a column `key`; cells are changed in place, and a selected row stays selected where it goes."""
@@ -31,6 +34,7 @@ class LiveTable:
         self._rows = pd.DataFrame(columns=["key", *titles], dtype=object)
         self._chosen, self._key, self._updating = chosen, None, False
         self._mounted = 0.0
+        self._before: tuple[list[int], float] = [], 0.0
         self._grid = parts.grid_of(
             self._rows,
             dict(titles),
@@ -59,6 +63,7 @@ class LiveTable:
                 self._patch(before, rows)
             else:
                 self._grid.height = parts.height_for(len(rows), self._most, filters=self._filters)
+                self._before = [i for i, key in enumerate(before["key"]) if key == self._key], time.monotonic()
                 self._grid.value = rows.copy()
                 self._keep_selection()
         finally:
@@ -85,5 +90,13 @@ class LiveTable:
         if self._updating or self._chosen is None:
             return
         rows = [i for i in self._grid.selection if i < len(self._rows)]
+        stale, at = self._before
+        if self._key is not None and time.monotonic() - at < ECHO and rows in ([], stale):
+            self._updating = True
+            try:
+                self._keep_selection()
+            finally:
+                self._updating = False
+            return
         self._key = str(self._rows["key"].iloc[rows[-1]]) if rows else None
         self._chosen(self._key)

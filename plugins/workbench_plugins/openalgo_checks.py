@@ -27,6 +27,8 @@ def objection(
     """
     if order.account != account:
         return f"account {order.account}: this OpenAlgo server trades {account}"
+    if order.size <= 0:
+        return f"size {order.size}: must be above 0"
     try:
         exchange, _ = to_wire(order.symbol)
     except BadInput as error:

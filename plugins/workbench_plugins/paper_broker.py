@@ -9,7 +9,18 @@ from typing import Any
 
 from workbench.errors import BadInput, Refused, UnknownName
 from workbench.fills import Costs
-from workbench.model import MONEY_CONTEXT, Bar, Instrument, Order, OrderState, OrderType, Position, Validity, positive
+from workbench.model import (
+    MONEY_CONTEXT,
+    Bar,
+    Instrument,
+    Order,
+    OrderState,
+    OrderType,
+    Position,
+    Validity,
+    on_grid,
+    positive,
+)
 from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Execution
 from workbench_plugins.paper_account import Account
 from workbench_plugins.paper_book import PaperBook
@@ -100,6 +111,16 @@ class PaperBroker:
             return f"symbol {order.symbol} is not traded here; known: {', '.join(state.instruments)}"
         if order.size <= 0:
             return f"size {order.size} must be above 0"
+        instrument = state.instruments[order.symbol]
+        if not (instrument.adjusted or order.reduce_only or on_grid(order.size, instrument.size_step)):
+            return f"size {order.size}: must be a multiple of the lot of {instrument.size_step} {order.symbol}"
+        for name, price in (("limit", order.limit), ("level", order.level)):
+            if price is not None and not on_grid(price, instrument.price_step):
+                return f"{name} {price}: must be a multiple of the tick of {instrument.price_step} {order.symbol}"
+        product = order.handling.product
+        if product and not self.rules.knows_products and product not in self.capabilities.products:
+            known = ", ".join(self.capabilities.products) or "none"
+            return f"product {product}: unknown here; known: {known}"
         if self.rules.knows_products and (refusal := self._funds.check(order)):
             return refusal
         return self._quotes.check(order) if order.symbol in state.quoted else ""

@@ -105,6 +105,7 @@ def test_an_order_placed_by_hand_stands_in_the_table_with_its_whole_history(moni
     monitor.locator(".order-form").wait_for(state="hidden")
     (order,) = by_hand(desk)
     wait_until(lambda: by_hand(desk)[0]["state"] == "filled", "filled")
+    monitor.locator(".tabulator-row", has_text="manual").filter(has_text="stop").first.wait_for()
     monitor.locator(".tabulator-row", has_text="manual").filter(has_text="market").first.click()
     card = monitor.locator(".card.order", has_text=order["order_id"])
     for text in ("acknowledge", "fill all", "then answered", "= 3 as traded", "rules allow", "stop, level"):
@@ -216,7 +217,7 @@ def test_a_silent_broker_and_a_sandbox_cannot_be_overlooked(monitor: Any, desk: 
 
 
 def test_books_and_brokers_have_tabs_of_their_own_and_fit_a_telephone(monitor: Any) -> None:
-    monitor.locator(".bk-tab", has_text="Books").click()
+    open("/tmp/oa/err.txt","a").write(f"{__import__('time').time():.1f} TABS\n"); monitor.locator(".bk-tab", has_text="Books").click()
     books = monitor.locator(".card.books", has_text=ACCOUNT)
     for text in ("✓ balanced", "Realised, first in first out", "capital", "manual AAPL", "correction"):
         books.get_by_text(text).first.wait_for()
@@ -224,7 +225,7 @@ def test_books_and_brokers_have_tabs_of_their_own_and_fit_a_telephone(monitor: A
     assert no_sideways_scroll(monitor)
     monitor.locator(".bk-tab", has_text="Brokers").click()
     table = monitor.locator(".card.brokered", has_text=ACCOUNT)
-    for kind, way in (("limit", "native"), ("gtt", "held here"), ("slices", "held here")):
+    for kind, way in (("limit", "native"), ("good till triggered", "held here"), ("slices", "held here")):
         table.get_by_role("row", name=f"{kind} {way}", exact=True).wait_for()
     monitor.locator(".card.brokered", has_text=OTHER).get_by_text("orders total").wait_for()
     assert no_sideways_scroll(monitor)

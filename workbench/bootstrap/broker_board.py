@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, UnknownName
 from workbench.fills import Terms
 from workbench.ports import Broker, BrokerOrder, Execution
 from workbench.trading import capability_table
@@ -31,13 +31,15 @@ class BrokerBoard:
 
     def names(self) -> list[str]:
         """Paper first."""
-        return ["paper", *self._bench.settings.brokers]
+        return ["paper", *(name for name in self._bench.settings.brokers if name != "paper")]
 
     def make(self, name: str) -> Broker:
         """A client of a configured broker, not connected. Raises UnknownName and BadInput by the setting's name."""
         bench = self._bench
-        if name == "paper" or name not in bench.settings.brokers:
+        if name == "paper":
             return bench.paper_broker(Terms())
+        if name not in bench.settings.brokers:
+            raise UnknownName("broker", name, self.names(), "configure it as [brokers.NAME]")
         keywords: dict[str, Any] = dict(bench.settings.brokers[name])
         plugin = keywords.pop("plugin", None)
         if not isinstance(plugin, str):

@@ -125,8 +125,17 @@ class Workbench:
             raise BadInput(f"settings of {kind} {name}", ", ".join(keywords) or "none", str(error)) from None
 
     def paper_broker(self, terms: Terms, book: Path | None = None) -> BarBroker:
-        """A paper broker of its own, with the costs of a run; one with a `book` outlives the process."""
-        broker = self.plugins.find("broker", "paper").resolve()(costs=terms.costs, book=book)
+        """A paper broker of its own, with the costs of a run.
+
+        One with a `book` outlives the process, and has what the settings say of it, `[brokers.paper]`: how real it is to
+        be. Without one it trades by the rule for fills alone, as replay and parity want it.
+        """
+        options = self.settings.brokers.get("paper", {}) if book is not None else {}
+        factory = self.plugins.find("broker", "paper").resolve()
+        try:
+            broker = factory(costs=terms.costs, book=book, **options)
+        except TypeError as error:
+            raise BadInput("setting brokers.paper", ", ".join(options) or "none", str(error)) from None
         if not isinstance(broker, BarBroker):
             raise PluginFault("broker paper does not implement workbench.ports.BarBroker")
         return broker

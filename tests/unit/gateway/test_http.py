@@ -22,14 +22,14 @@ def post(http: Http, **more: object) -> bytes:
 
 def test_a_whole_answer_comes_with_status_kind_and_stages() -> None:
     with Peer().says(answer(b"no", "404 NOT FOUND")) as peer:
-        told = Http(peer.url + "/root/").send("POST", "/api", b"body", {"X-One": "1"})
+        told = Http(peer.url + "/base/").send("POST", "/api", b"body", {"X-One": "1"})
     assert (told.status, told.body, told.kind) == (404, b"no", "application/json")
     stages = told.elapsed
     assert min(stages.connect, stages.send, stages.wait) > 0
     assert stages.read >= 0
     assert stages.total == pytest.approx(stages.connect + stages.send + stages.wait + stages.read)
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /root/api HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert head.startswith(b"POST /base/api HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"\r\nX-One: 1" in head
     assert body == b"body"
 

@@ -444,8 +444,8 @@ def test_what_others_traded_with_the_account_is_in_the_books_and_not_the_strateg
 def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_path: Path) -> None:
     room = begun(tmp_path)
     room.broker._state.accounts[room.account].cash += 5
-    room.broker._keep_account(room.account)
-    room.broker._book.commit()
+    room.broker._state.keep_account(room.account)
+    room.broker._state.book.commit()
     room.close()
     room = begun(tmp_path)
     reason = "drift: cash: 10000 on file, 10005 at the broker"
@@ -455,8 +455,8 @@ def test_a_drift_nobody_explained_blocks_entries_until_a_restart_finds_none(tmp_
     assert room.state() == ("blocked", reason)
     assert len(room.notes("drift")) == 1
     room.broker._state.accounts[room.account].cash -= 5
-    room.broker._keep_account(room.account)
-    room.broker._book.commit()
+    room.broker._state.keep_account(room.account)
+    room.broker._state.book.commit()
     room.close()
     room = begun(tmp_path)
     assert room.state() == ("running", "")

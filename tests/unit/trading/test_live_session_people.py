@@ -16,7 +16,7 @@ from tests.support import scripted
 from tests.unit.trading.test_engine import House
 from tests.unit.trading.test_live_session import FIRST, START, Room, Silent, bars, begun
 from workbench.model import Order, OrderState, Side, Stage
-from workbench.ports import BrokerCapabilities, Request
+from workbench.ports import BrokerCapabilities, BrokerListener, Request
 
 D = Decimal
 S = OrderState
@@ -193,13 +193,16 @@ class Quick(PaperBroker):
         self.capabilities = BrokerCapabilities()
         self.room, self.made = room, 0
 
+    def connect(self, listener: BrokerListener) -> None:
+        self.listener = listener
+
     def check(self, order: Order) -> str:
         return ""
 
     def submit(self, order: Order) -> None:
         self.made += 1
-        self._tell.on_order(report(order))
-        self._tell.on_fill(execution(order, f"q{self.made}", price=100, time=self.room.manager.now))
+        self.listener.on_order(report(order))
+        self.listener.on_fill(execution(order, f"q{self.made}", price=100, time=self.room.manager.now))
 
 
 def test_the_range_of_a_bar_from_before_an_entry_does_not_stop_it_out(tmp_path: Path) -> None:
