@@ -11,7 +11,7 @@ import pandas as pd
 from workbench_apps import parts
 from workbench_apps.parts import ui
 
-BUILDING = 4.0
+BUILDING = 5.0
 """Seconds a new table is left alone while the browser builds it; what came meanwhile is in the next rows."""
 
 ECHO = 1.5

@@ -139,7 +139,7 @@ class PaperBroker:
         else:
             raise Refused(f"a {order.type} order is held here only to protect a position")
         state.client_ids.add((order.account, order.client_order_id))
-        state.keep_order(replace(order, state=OrderState.ACKED))
+        state.keep_order(order.but(state=OrderState.ACKED))
         state.book.commit()
         state.tell_of(order.order_id)
 
@@ -154,12 +154,12 @@ class PaperBroker:
         group = state.groups.holding(known.order_id)
         if group is not None and order.level is not None:
             group.detach(known.order_id)
-            group.attach(replace(known, level=order.level))
+            group.attach(known.but(level=order.level))
             state.keep_group(group)
         if (order.limit, order.level) != (known.limit, known.level) and known.order_id in state.waiting:
             state.waiting[known.order_id] = replace(state.waiting[known.order_id], has_rested=False)
         level = order.level if known.type.has_level else None
-        state.keep_order(replace(known, size=order.size, limit=order.limit, level=level))
+        state.keep_order(known.but(size=order.size, limit=order.limit, level=level))
         state.book.commit()
         state.tell_of(order.order_id)
 

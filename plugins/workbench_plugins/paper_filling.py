@@ -95,7 +95,7 @@ class Filling:
         if trailing is not None and group.levels.extreme != before.extreme:
             moved = replace(group.levels, stop=None).stop_now(state.instruments[bar.symbol])
             if moved is not None:
-                state.keep_order(replace(state.orders[trailing], level=moved[0]))
+                state.keep_order(state.orders[trailing].but(level=moved[0]))
                 state.book.commit()
                 state.tell_of(trailing)
 
@@ -139,7 +139,7 @@ class Filling:
         if self._rules.knows_products:
             self._funds.note(order, fill)
         state.keep_fill(fill)
-        state.orders[order.order_id] = replace(order, filled=order.filled + size)
+        state.orders[order.order_id] = order.but(filled=order.filled + size)
         return fill
 
     def _finish(self, order: Order, made: Sequence[Execution], moment: Moment, *, rest: str, wait: Wait,
@@ -150,13 +150,13 @@ class Filling:
         left = whole_lots(order.size - order.filled, moment.factor, state.instruments[order.symbol])
         if order.filled == order.size or (made and left <= 0 and not order.reduce_only):
             state.waiting.pop(order.order_id, None)
-            order = replace(order, state=OrderState.FILLED)
+            order = order.but(state=OrderState.FILLED)
         elif rest:
             state.waiting.pop(order.order_id, None)
-            order = replace(order, state=OrderState.CANCELLED, reason=rest)
+            order = order.but(state=OrderState.CANCELLED, reason=rest)
         else:
             state.waiting[order.order_id] = wait
-            order = replace(order, state=OrderState.PARTIAL if order.filled else order.state)
+            order = order.but(state=OrderState.PARTIAL if order.filled else order.state)
         state.keep_order(order)
         if made:
             state.keep_account(order.account)

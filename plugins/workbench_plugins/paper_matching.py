@@ -100,11 +100,11 @@ class BarMatching:
         if found is None:
             self._go_on(order, wait)
         elif found.price is None:  # its stop was reached beyond its limit: a limit order from the next bar on
-            state.orders[order.order_id] = replace(order, type=OrderType.LIMIT, level=None)
+            state.orders[order.order_id] = order.but(type=OrderType.LIMIT, level=None)
             state.wait(order.order_id, replace(wait, after=bar.start))
         else:
             if order.type is OrderType.STOP_LIMIT and size < order.size - order.filled:
-                order = state.orders[order.order_id] = replace(order, type=OrderType.LIMIT, level=None)
+                order = state.orders[order.order_id] = order.but(type=OrderType.LIMIT, level=None)
             if not found.at_open:
                 state.keep_inside((order.account, order.strategy, order.symbol), bar.start, found.price)
             good_for = bar.start.date() if order.handling.validity is Validity.DAY else None

@@ -93,7 +93,7 @@ class QuoteMatching:
                 self._go_on(order, wait)
                 return
             if order.type is OrderType.STOP_LIMIT:
-                order = state.orders[order.order_id] = replace(order, type=OrderType.LIMIT, level=None)
+                order = state.orders[order.order_id] = order.but(type=OrderType.LIMIT, level=None)
             else:
                 wait = replace(wait, is_triggered=True)
         wanted, used = order.size - order.filled, state.taken_at(order.account, order.symbol, order.side, at)

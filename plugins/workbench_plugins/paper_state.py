@@ -1,7 +1,7 @@
 """All that the paper broker knows, kept in its book: orders, accounts, children, fills, and how far time has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -120,7 +120,7 @@ class State:
 
     def ended_as(self, order_id: str, state: OrderState, reason: str) -> Order:
         """An order in the state it ends in."""
-        return replace(self.orders[order_id], state=state, reason=reason)
+        return self.orders[order_id].but(state=state, reason=reason)
 
     def note(self, kind: str, account: str, at: datetime, words: str) -> None:
         """Keep an event with the next commit."""

@@ -194,7 +194,7 @@ def watched_page(browser: Any) -> Iterator[Any]:
     made = browser.new_page()
     made.set_default_timeout(PATIENCE * 1000)
     made.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    made.on("pageerror", lambda error: (open("/tmp/oa/err.txt","a").write(f"{time.time():.1f} {error.stack}\n\n"), complaints.append(str(error)))[1])
+    made.on("pageerror", lambda error: complaints.append(f"{error} {error.stack}"))
     made.on("request", lambda request: asked.append(request.url))
     made.on("websocket", lambda opened: asked.append(opened.url))
     yield made

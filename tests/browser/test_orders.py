@@ -217,7 +217,7 @@ def test_a_silent_broker_and_a_sandbox_cannot_be_overlooked(monitor: Any, desk: 
 
 
 def test_books_and_brokers_have_tabs_of_their_own_and_fit_a_telephone(monitor: Any) -> None:
-    open("/tmp/oa/err.txt","a").write(f"{__import__('time').time():.1f} TABS\n"); monitor.locator(".bk-tab", has_text="Books").click()
+    monitor.locator(".bk-tab", has_text="Books").click()
     books = monitor.locator(".card.books", has_text=ACCOUNT)
     for text in ("✓ balanced", "Realised, first in first out", "capital", "manual AAPL", "correction"):
         books.get_by_text(text).first.wait_for()

@@ -22,7 +22,8 @@ BUNDLED = sorted({e.value for e in entry_points(group="workbench") if e.dist and
 
 def sources() -> list[Path]:
     folders = ("workbench", *CONTAINERS, "tests", "benchmarks")
-    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
 
 
 def test_the_floors_and_import_rules_hold() -> None:

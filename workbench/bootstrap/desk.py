@@ -127,8 +127,8 @@ class Workbench:
     def paper_broker(self, terms: Terms, book: Path | None = None) -> BarBroker:
         """A paper broker of its own, with the costs of a run.
 
-        One with a `book` outlives the process, and has what the settings say of it, `[brokers.paper]`: how real it is to
-        be. Without one it trades by the rule for fills alone, as replay and parity want it.
+        One with a `book` outlives the process, and is as real as `[brokers.paper]` of the settings says. Without one it
+        trades by the rule for fills alone, as replay and parity want it.
         """
         options = self.settings.brokers.get("paper", {}) if book is not None else {}
         factory = self.plugins.find("broker", "paper").resolve()

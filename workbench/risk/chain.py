@@ -73,4 +73,4 @@ def _ask(name: str, rule: RiskRule, context: RiskContext) -> Verdict:
             return Verdict(name, "deny", f"enlarged the size from {context.size} to {verdict.size}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a risk rule fails closed, whatever it raises
         return Verdict(name, "deny", f"raised {type(error).__name__}: {error}")
-    return replace(verdict, rule=name)
+    return verdict if verdict.rule == name else replace(verdict, rule=name)

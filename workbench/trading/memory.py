@@ -6,7 +6,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -98,7 +97,7 @@ class MemoryRepository:
             for other in self.open_orders(order.account, order.symbol):
                 if other.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
                     return f"order {other.order_id} is {other.state}: no new risk until it is settled"
-        sending = replace(order, state=following(order.state, OrderEvent.AUTHORISE))
+        sending = order.but(state=following(order.state, OrderEvent.AUTHORISE))
         self.change_order(sending, OrderEvent.AUTHORISE, at)
         return ""
 
