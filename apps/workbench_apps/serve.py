@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -87,6 +88,6 @@ def _server(bench: Workbench, host: str, port: int) -> Server:
 def _wait_for_stdin(stop: Any) -> None:
     """Read stdin to its end, then stop."""
     with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):  # not through the buffer, whose lock would be held at shutdown
             pass
     stop()

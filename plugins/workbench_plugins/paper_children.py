@@ -111,16 +111,14 @@ class Groups:
         return next((group for group in self.all() if order_id in group.children.values()), None)
 
     def for_child(self, child: Order, position: Position, price: Decimal | None) -> Protected:
-        """The group a new child belongs to: its own, a new one for another piece of the same entry, or the first.
+        """The group a new child belongs to: its own, or a new one; one that names none goes to the first there is.
 
-        `price` is that of the piece, where it is known. The group is not kept yet where it is new.
+        `price` is that of the piece it protects, where it is known. The group is not kept yet where it is new.
         """
         groups = self.of((child.account, child.strategy, child.symbol))
         own = next((group for group in groups if group.name == (child.group or "")), None)
         if own is not None:
             return own
-        if not groups:
-            return Protected.of_position(position, child, position.entry_price)
-        if child.parent_id is not None and any(group.parent == child.parent_id for group in groups):
-            return Protected.of_position(position, child, position.entry_price if price is None else price)
-        return groups[0]
+        if groups and not child.group:
+            return groups[0]
+        return Protected.of_position(position, child, price if groups and price is not None else position.entry_price)

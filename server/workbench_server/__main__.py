@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import sys
 import threading
@@ -47,7 +48,8 @@ def main() -> int:
     if options.until_stdin_closes:
 
         def watch() -> None:
-            sys.stdin.buffer.read()
+            while os.read(0, 4096):  # not through the buffer, whose lock would be held at shutdown
+                pass
             server.should_exit = True
 
         threading.Thread(target=watch, daemon=True).start()

@@ -191,7 +191,7 @@ class OrderDesk:
         """For every account (or one): when its broker was last looked at, drifts, orders in doubt and of others."""
         looks = {row.account: row for row in self._desk.drift_book.looks()}
         drifts = self._desk.drift_book.open(account)
-        found = []
+        found, ruled = [], self._desk.drift_book.ruled()
         for row in self._desk.session_book.accounts():
             if account not in (None, row.account):
                 continue
@@ -202,7 +202,7 @@ class OrderDesk:
                     "broker": row.broker,
                     **look_row(looks.get(row.account)),
                     "drifts": [drift_row(d) for d in drifts if d.account == row.account],
-                    "in_doubt": [doubt for order in orders if (doubt := in_doubt(order, orders))],
+                    "in_doubt": [doubt for order in orders if (doubt := in_doubt(order, orders, ruled))],
                 }
             )
         if account is not None and not found:

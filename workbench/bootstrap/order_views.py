@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 _BEFORE_INTENT = (OrderState.RECEIVED, OrderState.DENIED, OrderState.AWAITING_APPROVAL)
 
 
-def order_rows(orders: Sequence[Order], journal: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Orders with their history: each event, by the session's clock (at) and the wall clock (written_at)."""
+def order_rows(
+    orders: Sequence[Order], journal: Sequence[Mapping[str, str]], looked_at: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Orders with their history: each event, by the session's clock (at) and the wall clock (written_at).
+
+    `looked_at` are ids of orders of others that a person has ruled on.
+    """
     lines: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for line in journal:
         lines[line["subject"]].append(line)
@@ -44,7 +49,7 @@ def order_rows(orders: Sequence[Order], journal: Sequence[Mapping[str, str]]) ->
             "handling": {k: v for k, v in to_json(order.handling).items() if v not in (None, "", False)},
             "created_at": iso(order.created_at),
             "latency_ms": latencies(lines[order.order_id]),
-            "doubt": in_doubt(order, orders),
+            "doubt": in_doubt(order, orders, looked_at),
             "history": [
                 {
                     "event": line.get("event", "received"),
@@ -84,7 +89,7 @@ _STAGE_OF = {
 }  # fmt: skip
 
 
-def in_doubt(order: Order, others: Sequence[Order]) -> dict[str, Any] | None:
+def in_doubt(order: Order, others: Sequence[Order], looked_at: Collection[str] = ()) -> dict[str, Any] | None:
     """What is open about an order, what is being done, and what a person may do; None where nothing is."""
     name = order.order_id
     if order.state is OrderState.UNKNOWN:
@@ -104,7 +109,7 @@ def in_doubt(order: Order, others: Sequence[Order]) -> dict[str, Any] | None:
     if order.state is OrderState.QUARANTINED:
         may = [f'workbench order rule {name} --reason "…": once it was looked at with the broker']
         return _doubt(order, f"evidence contradicts itself: {order.reason}", "its fills count; nothing is sent", may)
-    if order.state is OrderState.EXTERNAL:
+    if order.state is OrderState.EXTERNAL and order.order_id not in looked_at:
         may = [f"workbench order cancel {name}", f'workbench order rule {name} --reason "…": it may stay as it is']
         return _doubt(order, "found at the broker, not ours", "its fills count under strategy external", may)
     return None

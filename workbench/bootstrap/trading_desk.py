@@ -197,7 +197,8 @@ class TradingDesk:
     def orders(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """Orders, oldest first, each with its history, its latencies by stage, and what is open about it."""
         orders = self.orders_on_file.orders(last, account)
-        return order_rows(orders, self.orders_on_file.journal_of("order", [order.order_id for order in orders]))
+        lines = self.orders_on_file.journal_of("order", [order.order_id for order in orders])
+        return order_rows(orders, lines, self.drift_book.ruled())
 
     def fills(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """Fills, oldest first; amounts as text, exact."""

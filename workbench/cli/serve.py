@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
-import sys
 import threading
 from types import FrameType
 
@@ -43,7 +43,8 @@ def engine(options: argparse.Namespace, bench: Workbench) -> int:
     if options.until_stdin_closes:
 
         def watch() -> None:
-            sys.stdin.buffer.read()
+            while os.read(0, 4096):  # not through the buffer, whose lock would be held at shutdown
+                pass
             stop.set()
 
         threading.Thread(target=watch, daemon=True).start()

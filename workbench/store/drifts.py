@@ -62,6 +62,12 @@ class SqlDriftBook:
             if not connection.execute(update(t.looks).where(t.looks.c.account == account).values(row)).rowcount:
                 connection.execute(insert_new(connection, t.looks), row)
 
+    def ruled(self) -> set[str]:
+        """Ids of the orders of others that a person has looked at."""
+        query = select(t.drifts.c.about).where(t.drifts.c.about.like("order:%"), t.drifts.c.resolved_at.is_not(None))
+        with self._database.reading() as connection:
+            return {about.partition(":")[2] for about in connection.scalars(query)}
+
     def looks(self) -> Sequence[Row[Any]]:
         """The last look at each account."""
         with self._database.reading() as connection:

@@ -136,7 +136,9 @@ class DeskOrders:
         action, direction = Action.TARGET if is_target else Action.TRADE, _SIDES[side]
         if is_target and size == 0:
             held = self._manager.ledger.position(self._account, MANUAL, symbol).direction
-            action, direction = Action.EXIT, held or direction
+            if held is None:
+                raise Refused(f"the position in {symbol} is 0 already")
+            action, direction = Action.EXIT, held
             size = Decimal(1)
         manager = self._manager
         return Signal(

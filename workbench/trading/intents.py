@@ -33,6 +33,8 @@ from workbench.trading.ledger import Ledger
 from workbench.trading.tickets import refusal, waits
 from workbench.trading.transitions import OrderEvent, move
 
+_DUST = Decimal("1e-9")
+"""The share of a size that is no difference: in units of adjusted prices whole lots are so only that far."""
 _REDUCES = Verdict("reduce_only", "allow", "an exit is clamped to the position and never judged")
 
 
@@ -97,7 +99,7 @@ class Intents:
             change = signal.direction.sign * wanted
             if signal.action is Action.TARGET:
                 change -= held
-            if change == 0:
+            if abs(change) <= max(wanted, abs(held)) * _DUST:
                 raise ValueError(f"the position is {held:f} already")
             reduces = min(abs(change), abs(held)) if held * change < 0 else Decimal(0)
             opens = abs(change) - reduces

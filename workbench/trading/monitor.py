@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from workbench.trading.order_manager import OrderManager
 
 _PIECES = uuid.UUID("5d0a9b8e-91a4-5f0c-a0b5-65d2a7f0f9c3")
+_DUST = Decimal("1e-9")
+"""The share of an order that is no rest: sizes in units of adjusted prices are whole lots only so far."""
 _TRIES_AGAIN = timedelta(seconds=1)
 _RISES = {OrderType.STOP: Side.BUY, OrderType.STOP_LIMIT: Side.BUY, OrderType.TRAILING_STOP: Side.BUY,
           OrderType.TARGET: Side.SELL, OrderType.LIMIT_IF_TOUCHED: Side.SELL}  # fmt: skip
@@ -215,7 +217,9 @@ class Monitor:
             return False
         with localcontext(MONEY_CONTEXT):
             filled = sum((piece.filled for piece in pieces if not piece.protects), Decimal(0))
-        if filled >= parent.size:
+            left = parent.size - filled
+            dust = parent.size * _DUST
+        if left <= dust:
             return False  # its last piece says so
         if pieces and pieces[-1].state is not OrderState.FILLED:
             last = pieces[-1]
@@ -230,7 +234,7 @@ class Monitor:
             order_id=new_id(),
             client_order_id=str(uuid.uuid5(_PIECES, json.dumps([parent.client_order_id, len(pieces) + 1]))),
             parent_id=parent.order_id,
-            size=min(handling.pieces, parent.but(filled=filled).remaining),
+            size=left if left <= handling.pieces + dust else handling.pieces,
             filled=Decimal(0),
             created_at=manager.now,
             handling=replace(handling, display=None, slice_size=None, slice_pause=Decimal(0), legs=None, rank=0),
@@ -254,8 +258,9 @@ class Monitor:
             return
         with localcontext(MONEY_CONTEXT):
             filled = sum((p.filled for p in manager.repository.pieces_of(parent) if not p.protects), Decimal(0))
+            is_all = parent.size - filled <= parent.size * _DUST
         if filled != parent.filled:
-            event = OrderEvent.FILL_ALL if filled >= parent.size else OrderEvent.FILL_PART
+            event = OrderEvent.FILL_ALL if is_all else OrderEvent.FILL_PART
             manager.step(parent.but(filled=filled), event)
 
 

@@ -138,7 +138,7 @@ class Reconciler:
         self._again = self._elapsed() + self._wait
         if words != self._trouble:
             self._trouble = words
-            self._drifts.looked(self.account, words, {})
+            self._drifts.looked(self.account, words, {"health": asdict(self.manager.broker.health())})
             self.manager.repository.note("broker_silent", self.account, self.manager.now, reason=words)
 
     def _ask(self, question: Callable[[], T]) -> T:
