@@ -132,6 +132,7 @@ class Filling:
             broker_id=order.order_id,
             cause=cause,
             factor=moment.factor,
+            strategy=order.strategy,
         )
         account.cash += -order.side.sign * size * price - fill.fee
         held = account.position(order.strategy, order.symbol)

@@ -244,7 +244,7 @@ def listed(order: Order) -> BrokerOrder:
     """An order as it is listed; its broker's name for it is ours."""
     return BrokerOrder(
         order.account, order.symbol, order.side, order.size, order.state, order.client_order_id, order.order_id,
-        order.type, order.limit, order.level, order.filled, order.reason, order.created_at,
+        order.type, order.limit, order.level, order.filled, order.reason, order.created_at, order.strategy,
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ class BrokerOrder:
 
     `state` is acked, partial, filled, cancelled, expired or rejected. `client_order_id` is empty where the broker does
     not give it back; `broker_id` is its own name for the order. Sizes and prices are in the units of our orders;
-    `filled` is None where the broker does not say, `at` (UTC) when it took the order, None where unknown.
+    `filled` is None where the broker does not say, `at` (UTC) when it took the order, None where unknown. `strategy` is
+    for a broker that keeps positions by strategy and made the order itself, as when it squares off.
     """
 
     account: str
@@ -33,6 +34,7 @@ class BrokerOrder:
     filled: Decimal | None = None
     reason: str = ""
     at: datetime | None = None
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Execution:
     """One fill as the broker reports it; `fill_id` is unique within the account and the same at each report.
 
     It names its order by `client_order_id`, by `broker_id`, or by both. `time` is UTC. `fee` is in the currency of the
-    account unless `currency` names another for price and fee alike. `factor` is as in `workbench.model.Fill`.
+    account unless `currency` names another for price and fee alike. `factor` is as in `workbench.model.Fill`,
+    `strategy` as in `BrokerOrder`.
     """
 
     fill_id: str
@@ -56,6 +59,7 @@ class Execution:
     cause: str = ""
     factor: Decimal = Decimal(1)
     currency: str = ""
+    strategy: str = ""
 
 
 class BrokerListener(Protocol):

@@ -75,7 +75,9 @@ class Answers:
         elif order.state in _IN_DOUBT:
             event = OrderEvent.FILL_PART if order.filled else OrderEvent.ACKNOWLEDGE
             yield event, replace(self._changed(named, report) or named, reason="")
-        elif order.strategy == EXTERNAL and report.state is OrderState.FILLED and order.filled >= report.size:
+        elif order.state is OrderState.READY:
+            yield OrderEvent.CONTRADICT, named.but(reason="the broker has it, and it was said not to have left")
+        elif order.signal_id == EXTERNAL and report.state is OrderState.FILLED and order.filled >= report.size:
             if order.state is not OrderState.FILLED:
                 yield OrderEvent.FILL_ALL, named.but(size=order.filled)
         elif order.state in AT_BROKER:
@@ -119,10 +121,13 @@ class Answers:
         except BadInput:  # what it is called there has no counterpart here
             kind, limit, level = OrderType.MARKET, None, None
         name = report.broker_id or report.client_order_id
+        held = manager.ledger.position(report.account, report.strategy, report.symbol).size if report.strategy else 0
+        reduces = held * report.side.sign < 0  # a broker that squares off closes what a strategy holds
         order = Order(
             signal_id=EXTERNAL,
             client_order_id=str(uuid.uuid5(_NAMES, json.dumps([report.account, name]))),
-            strategy=EXTERNAL,
+            strategy=report.strategy if reduces else EXTERNAL,
+            reduce_only=reduces,
             account=report.account,
             symbol=report.symbol,
             side=report.side,
@@ -140,7 +145,8 @@ class Answers:
                 order, [Verdict(EXTERNAL, "allow", "found at the broker, not ours")], manager.now
             )
             manager.repository.note("external", order.order_id, manager.now, symbol=order.symbol, broker_id=name)
-        self.adopted.add(order.order_id)
+        if order.strategy == EXTERNAL:
+            self.adopted.add(order.order_id)
         return order
 
     # ---- fills -------------------------------------------------------------------------------------------------------
@@ -166,7 +172,7 @@ class Answers:
                 contradiction = ""
                 if order.state is OrderState.HELD and not order.handling.pieces:
                     contradiction = f"filled {fill.size}, and was never sent"
-                elif filled > order.size and order.strategy != EXTERNAL:
+                elif filled > order.size and order.signal_id != EXTERNAL:
                     contradiction = (
                         f"filled {filled} of {order.size}"  # more than was asked for cannot be ours to explain
                     )
@@ -193,7 +199,7 @@ class Answers:
             size = max(order.size, filled)  # an EXTERNAL order known by a fill alone grows with the next one
             is_dust = not order.reduce_only and self._is_dust(size - filled, fill)
         event = OrderEvent.FILL_ALL if filled == size or is_dust else OrderEvent.FILL_PART
-        if order.strategy == EXTERNAL and order.state is OrderState.EXTERNAL:
+        if order.signal_id == EXTERNAL and order.state is OrderState.EXTERNAL:
             event = OrderEvent.FILL_PART  # how large it was is for a report of the order to say
         return manager.step(order.but(size=size, filled=filled), event)
 
@@ -253,4 +259,5 @@ def _order_behind(execution: Execution) -> BrokerOrder:
     return BrokerOrder(
         execution.account, execution.symbol, execution.side, execution.size, OrderState.ACKED,
         broker_id=execution.broker_id or execution.client_order_id or execution.fill_id, at=execution.time,
+        strategy=execution.strategy,
     )  # fmt: skip

@@ -90,7 +90,9 @@ class Monitor:
             return self._next_piece(order)
         _, others, room = self._room(order)
         if order.reduce_only and others and room < order.size and not manager.broker.capabilities.protection:
-            return False  # until what else reduces the position has ended
+            under_way = all(o.state in IN_FLIGHT or o.type is OrderType.MARKET for o in others)
+            if order.type in _RISES or under_way:  # else a cancel was refused, and is asked for again
+                return False
         return self._release(order)
 
     def _is_over(self, order: Order) -> bool:
@@ -157,6 +159,8 @@ class Monitor:
             return manager.step(order.but(size=held, reason="clamped to the position"), OrderEvent.MODIFY)
         reason = f"waits until order {others[0].order_id} has ended: both would sell the same position"
         manager.step(order.but(expires_at=None, reason=reason), OrderEvent.PARK)
+        if order.type in _RISES:
+            return None  # one that is to rest pushes nothing out that does
         with localcontext(MONEY_CONTEXT):
             need = min(order.size, held) - room
         resting = [other for other in others if other.type is not OrderType.MARKET]

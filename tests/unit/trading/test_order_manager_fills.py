@@ -25,6 +25,7 @@ from workbench.model import (
     Signal,
     Validity,
 )
+from workbench.ports import BrokerOrder, Execution
 from workbench.trading import client_order_id
 
 D = Decimal
@@ -287,3 +288,29 @@ def test_signals_that_differ_carry_ids_that_differ(a: tuple[str, str, str], b: t
 def test_a_bar_in_a_key_does_not_make_two_signals_one() -> None:
     assert client_order_id(signal("a|b", "c", "d"), "open") != client_order_id(signal("a", "b|c", "d"), "open")
     assert client_order_id(signal("a", "b|c", "d"), "open") != client_order_id(signal("a", "b", "c|d"), "open")
+
+
+# ---- what a broker does by itself -----------------------------------------------------------------------------------
+
+
+def test_a_broker_that_squares_off_closes_the_strategys_own_position_and_what_protected_it() -> None:
+    desk = Desk(types=STOPS_THERE)
+    desk.hold(protection=Protection(stop=D(10)))
+    stop = children(desk, desk.repository.orders()[0])[OrderType.STOP]
+    squared = BrokerOrder("a", "X", Side.SELL, D(10), OrderState.ACKED, broker_id="sq", strategy="s")
+    desk.manager.answers.on_order(squared)
+    desk.manager.answers.on_fill(
+        Execution("q1", "a", "X", Side.SELL, D(10), D(101), D(0), NOW, broker_id="sq", strategy="s")
+    )
+    assert desk.held() == 0
+    assert desk.ledger.position("a", "external", "X").size == 0
+    assert desk.now(stop).state is OrderState.CANCELLED
+    assert desk.manager.answers.adopted == set(), "nobody has to look at it"
+
+
+def test_an_order_that_names_a_strategy_and_closes_nothing_of_it_is_others_doing(desk: Desk) -> None:
+    desk.manager.answers.on_order(
+        BrokerOrder("a", "X", Side.SELL, D(10), OrderState.ACKED, broker_id="sq", strategy="s")
+    )
+    [order] = desk.repository.orders()
+    assert (order.strategy, order.state) == ("external", OrderState.EXTERNAL)
