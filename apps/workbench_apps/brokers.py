@@ -66,16 +66,23 @@ def _speed(health: Mapping[str, Any]) -> str:
     return f' <span class="muted small">{escape("; ".join(found))}</span>' if found else ""
 
 
-def capabilities_of(bench: Workbench, accounts: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """How each kind of order is worked with each account's broker; empty for a broker that is not configured."""
-    return {account: bench.trading.by_hand.capabilities(account) for account in accounts}
+def board_of(bench: Workbench) -> list[dict[str, Any]]:
+    """Every configured broker, asked now: its mode, whether it answers, and how each kind of order is worked."""
+    return bench.trading.by_hand.brokers()
 
 
-def page_html(looks: Sequence[Mapping[str, Any]], capabilities: Mapping[str, Mapping[str, str]]) -> str:
-    """Each account's broker: mode, latencies, and its table of orders."""
-    if not looks:
-        return parts.empty("No account yet, so no broker.", "workbench serve")
-    return "".join(_broker(look, capabilities.get(look["account"], {})) for look in looks)
+def page_html(looks: Sequence[Mapping[str, Any]], board: Sequence[Mapping[str, Any]]) -> str:
+    """Each account's broker, and the configured ones without an account: mode, latencies, and the table of orders."""
+    rows = {row["broker"]: row for row in board}
+    used = {look["broker"] for look in looks}
+    found = [_broker(look, rows.get(look["broker"], {}).get("orders", {})) for look in looks]
+    for name, row in rows.items():
+        if name not in used and name != "paper":
+            look = {"account": "no account yet", "broker": f"{name} ({row['plugin']})", "health": row}
+            found.append(_broker(look, row["orders"]))
+            if row["trouble"]:
+                found.append(f'<p class="muted"><b class="bad">Trouble:</b> {escape(str(row["trouble"]))}</p>')
+    return "".join(found) or parts.empty("No account yet, so no broker.", "workbench serve")
 
 
 def _broker(look: Mapping[str, Any], table: Mapping[str, str]) -> str:
@@ -99,7 +106,8 @@ def _broker(look: Mapping[str, Any], table: Mapping[str, str]) -> str:
     times = parts.table(("Stage", "p50 (ms)", "p95 (ms)", "p99 (ms)"), speed) if speed else (
         '<p class="muted small">It keeps no latencies of its own; each order has its own, by stage.</p>'
     )  # fmt: skip
-    budget = f"{float(health['budget']):.0%} of its rate limit is free" if "budget" in health else ""
+    free = health.get("budget")
+    budget = "" if free is None else f"{float(free):.0%} of its rate limit is free"
     return (
         f'<div class="card brokered"><h3 class="wrap">{badge(mode_of(look))} {escape(look["account"])} at '
         f'{escape(look["broker"])} <span class="muted small">{escape(budget)}</span></h3>'

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.bootstrap import Workbench
 from workbench_apps import parts
 from workbench_apps.account_view import AccountView
 from workbench_apps.books import books_html, ledgers
-from workbench_apps.brokers import capabilities_of, lines_html, page_html
+from workbench_apps.brokers import board_of, lines_html, page_html
 from workbench_apps.live import FILLS, LAST, ORDERS, POSITIONS, SIGNALS, Snapshot, snapshot
 from workbench_apps.live_table import LiveTable
 from workbench_apps.needs import Needs
@@ -39,7 +39,7 @@ class MonitorPage(Page):
         self._watch, self._seen, self._read_at, self._reading = watch, object(), 0.0, False
         self._now: Snapshot | None = None
         self._accounts: dict[str, AccountView] = {}
-        self._capable: Mapping[str, Mapping[str, str]] = {}
+        self._board: Sequence[Mapping[str, Any]] = ()
 
     def build(self) -> None:
         """The strip, what needs a person, and the tabs."""
@@ -138,14 +138,13 @@ class MonitorPage(Page):
             self._show_brokers(now)
 
     def _show_brokers(self, now: Snapshot) -> None:
-        """What brokers can do is asked for once an account; how they are stands in the snapshot."""
-        _put(self._brokers, page_html(now.looks, self._capable))
-        accounts = [look["account"] for look in now.looks]
-        if not self._capable.keys() >= set(accounts):
-            self.work("brokers", lambda: capabilities_of(self.bench, accounts), self._can)
+        """What brokers can do, and those without an account, are asked once a visit; the rest is in the snapshot."""
+        _put(self._brokers, page_html(now.looks, self._board))
+        if not self._board:
+            self.work("brokers", lambda: board_of(self.bench), self._can)
 
-    def _can(self, found: Mapping[str, Mapping[str, str]]) -> None:
-        self._capable = found
+    def _can(self, found: Sequence[Mapping[str, Any]]) -> None:
+        self._board = found
         if self._now is not None:
             _put(self._brokers, page_html(self._now.looks, found))
 
