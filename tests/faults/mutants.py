@@ -120,7 +120,7 @@ class SendsAgainAtStart(OrderManager):
 class Impatient(Reconciler):
     """Takes an order that is not listed yet for one that never arrived."""
 
-    def _for_long(self, order: Order, seconds: float) -> bool:
+    def _for_long(self, order: Order, seconds: float, why: str = "") -> bool:
         return True
 
 

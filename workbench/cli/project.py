@@ -38,7 +38,7 @@ def test(options: argparse.Namespace) -> int:
         "lint": [python, "-m", "ruff", "check", "."],
         "types": [python, "-m", "mypy"],
         "floors": [python, "-c", "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"],
-        "tests": [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *fast],
+        "tests": [python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "--durations=12", *fast],
         "notebooks": [python, "-m", "pytest", "--nbval", "-q", "-n", "2", "--dist", "loadscope", "notebooks"],
     }
     for name in options.only or []:
