@@ -49,4 +49,5 @@ def test_killed_at_points_all_along_one_run_it_ends_the_same() -> None:
 @pytest.mark.slow
 def test_an_order_manager_that_saves_after_sending_is_found_out() -> None:
     found = run(100, 10, "--broken")
-    assert found["duplicates"] > 0
+    # doubled, or found at the broker although the file says that it never left, and put before a person
+    assert found["duplicates"] or found["different"]
