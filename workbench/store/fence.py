@@ -29,7 +29,7 @@ class FenceBook:
 
     def halt(self, reason: str, by: str) -> int:
         """Raise it: the epoch that now counts. Nothing decided under an older one is sent from here on."""
-        with self._database.transaction() as connection:
+        with self._database.urgent(), self._database.transaction() as connection:
             epoch = read_fence(connection).epoch + 1
             values = {"epoch": epoch, "halted": True, "reason": reason, "by": by, "at": wall(), "flat_at": None}
             connection.execute(update(t.fence).values(**values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from sqlalchemy import Connection, Engine
 
 from workbench.store.database import open_database
 from workbench.store.migrations import TRADING
+
+MOMENT = 0.25
+"""Seconds for which other writers make way for an urgent one, at most."""
 
 
 class TradingDatabase:
@@ -24,6 +28,9 @@ class TradingDatabase:
         self.engine: Engine = open_database(url, TRADING)
         self._reader = self.engine.execution_options(sqlite_begin="DEFERRED")
         self._own = threading.local()
+        self._one_writer = threading.Lock()
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        self._urgent = None if file is None else Path(f"{file}-urgent")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -32,12 +39,53 @@ class TradingDatabase:
         if current is not None:
             yield current
             return
+        if getattr(self._own, "is_urgent", False):
+            with self._begun() as connection:
+                yield connection
+            return
+        with self._one_writer:  # one of this process at a time asks for SQLite's lock: the others would sleep on it
+            self._make_way()
+            with self._begun() as connection:
+                yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
         with self.engine.begin() as connection:
             self._own.connection = connection
             try:
                 yield connection
             finally:
                 self._own.connection = None
+
+    @contextmanager
+    def urgent(self) -> Iterator[None]:
+        """Let this thread's transactions go before those of all others, in this process and in others.
+
+        A writer that meets SQLite's lock sleeps for longer and longer, and among fifty writers may be the last: so the
+        others are asked, by a file beside the database, to wait a moment before they begin.
+        """
+        if self._urgent is not None:
+            self._urgent.touch()
+        self._own.is_urgent = True
+        try:
+            yield
+        finally:
+            self._own.is_urgent = False
+            if self._urgent is not None:
+                self._urgent.unlink(missing_ok=True)
+
+    def _make_way(self) -> None:
+        """Wait for an urgent transaction, for a moment; a file left behind by a crash stops nobody for long."""
+        if self._urgent is None:
+            return
+        until = time.monotonic() + MOMENT
+        while time.monotonic() < until:
+            try:
+                if time.time() - self._urgent.stat().st_mtime > 2 * MOMENT:
+                    return
+            except OSError:
+                return
+            time.sleep(0.001)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
