@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,14 +65,16 @@ class TradingDatabase:
         others are asked, by a file beside the database, to wait a moment before they begin.
         """
         if self._urgent is not None:
-            self._urgent.touch()
+            with suppress(OSError):  # a disk that is full must not keep the transaction itself from being tried
+                self._urgent.touch()
         self._own.is_urgent = True
         try:
             yield
         finally:
             self._own.is_urgent = False
             if self._urgent is not None:
-                self._urgent.unlink(missing_ok=True)
+                with suppress(OSError):
+                    self._urgent.unlink(missing_ok=True)
 
     def _make_way(self) -> None:
         """Wait for an urgent transaction, for a moment; a file left behind by a crash stops nobody for long."""
@@ -81,7 +83,7 @@ class TradingDatabase:
         until = time.monotonic() + MOMENT
         while time.monotonic() < until:
             try:
-                if time.time() - self._urgent.stat().st_mtime > 2 * MOMENT:
+                if abs(time.time() - self._urgent.stat().st_mtime) > 2 * MOMENT:  # the clock may have jumped
                     return
             except OSError:
                 return
