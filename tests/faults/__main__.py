@@ -74,13 +74,15 @@ def plan(seed: int, mode: str) -> list[Trouble]:
     rng = random.Random(f"{seed} {mode}")
     found = []
     for _ in range(rng.randrange(1, 4)):
-        kind = rng.choice(("kill", "kill", "kill", "busy", "full", "jump", "calm"))
+        kind = rng.choice(("kill", "kill", "kill", "busy", "full", "sync", "sync at send", "jump", "calm"))
         kill_at = rng.randrange(1, 90)
         found.append(
             {
                 "kill": Trouble(kill_at=kill_at),
                 "busy": Trouble(kill_at=kill_at, busy=True),
                 "full": Trouble(full=True),
+                "sync": Trouble(syncs_fail_at=kill_at),
+                "sync at send": Trouble(syncs_fail_at_send=1 + kill_at % 4),
                 "jump": Trouble(kill_at=kill_at, jump=rng.uniform(1, 30)),
                 "calm": Trouble(),
             }[kind]
@@ -98,6 +100,7 @@ def judge(facts: dict[str, Any], truth: dict[str, Any], mode: str) -> Counter[st
     surfaced = {o["symbol"] for o in doubtful} | {d["symbol"] for d in facts["drifts"]}
     surfaced |= {o["symbol"] for o in facts["orders"] if o["state"] == "external"}
     by_intent = {o["client_id"]: o for o in facts["orders"]}
+    found["lost"] += sum(i in by_intent and not by_intent[i]["sent"] for i in times)  # sent before that was on file
     for name, intent in truth["taken"]:
         ours, theirs = by_intent.get(intent), truth["orders"][name]
         matches = ours is not None and ours["filled"] == theirs["filled"] and (ours["final"] or not theirs["filled"])
@@ -137,7 +140,7 @@ def run_seed(base: Path, seed: int, port: int, mode: str, parts: Parts) -> tuple
     folder.mkdir()
     shutil.copy(base / "template.db", folder / "trading.db")
     forgets = seed % 10 == 9  # a broker that loses orders it had taken: that is for a person, and allowed to stay open
-    tell(port, "/reset", seed=seed, mode=mode, faults=RATE, forgets=forgets)
+    tell(port, "/reset", seed=seed, mode=mode, faults=RATE, forgets=forgets, lag=parts.lag)
     kills = 0
     for trouble in plan(seed, mode):
         status = live(folder, seed, port, mode, trouble, parts, last=False)
@@ -162,6 +165,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, metavar="N")
     parser.add_argument("--first-seed", type=int, default=0, metavar="K")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="an order path broken on purpose: to be found out")
+    parser.add_argument("--until", choices=("duplicates", "lost"), action="append", default=[],
+                        help="stop at the first seed where there is one")  # fmt: skip
     parser.add_argument("--mode", choices=MODES, action="append", help="only this kind of broker")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -180,6 +185,8 @@ def main() -> int:
                         broken.append(words)
                     if found["duplicates"] or found["lost"]:
                         bad.append({"seed": seed, "mode": mode, **found})
+                if any(counts[name] for counts in by.values() for name in options.until):
+                    break
                 if not options.json and sys.stderr.isatty():
                     sys.stderr.write(f"\rseed {seed}")
     finally:

@@ -18,7 +18,7 @@ from typing import Any
 STALL = 0.25
 """Seconds for which a hanging answer hangs: longer than the client waits."""
 LAG = 0.02
-"""Seconds after which at the latest an order that was taken is listed."""
+"""Seconds after which at the latest an order that was taken is listed; a seed may say otherwise."""
 STATES = ("acked", "partial")
 
 FAULTS = ("drop_before", "drop_after", "504_before", "504_after", "hang", "cut", "late", "ban", "restart", "garbage")
@@ -35,6 +35,7 @@ class Exchange:
         self.mode, self.rate = told["mode"], float(told["faults"])
         self.rng = random.Random(told["seed"])
         self.forgets = bool(told.get("forgets"))
+        self.lag = float(told.get("lag", LAG))
         self.orders: dict[str, dict[str, Any]] = {}
         self.taken: list[list[str]] = []
         self.fills: list[dict[str, Any]] = []
@@ -111,7 +112,7 @@ class Exchange:
             due = None  # it rests until it is cancelled
         self.orders[name] = {
             **order, "state": "acked", "filled": 0, "forgotten": False, "due": due,
-            "seen_from": time.time() + self.rng.random() * LAG,
+            "seen_from": time.time() + self.rng.random() * self.lag,
         }  # fmt: skip
         self.taken.append([name, intent])
         return 200, {"broker_id": name}
@@ -199,7 +200,7 @@ class Handler(socketserver.StreamRequestHandler):
                 status, answer = EXCHANGE.answer(path, body)
         if fault == "late":  # the connection is gone, and the order comes all the same
             self.connection.close()
-            time.sleep(LAG * EXCHANGE.rng.random())
+            time.sleep(EXCHANGE.lag * EXCHANGE.rng.random())
             with EXCHANGE.lock:
                 EXCHANGE.answer(path, body)
             return

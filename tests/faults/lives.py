@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 import workbench.store.lease as lease_module
 import workbench.store.orders as orders_module
+from tests.faults.disk import syncs_fail
 from tests.faults.wire import ACCOUNT, WireBroker
 from tests.faults.world import Killer
 from tests.support import research_chain, stand
@@ -25,6 +26,7 @@ from workbench.model import (
     Action,
     Direction,
     Instrument,
+    Order,
     OrderState,
     OrderType,
     Signal,
@@ -50,6 +52,8 @@ class Trouble:
     """What befalls one life besides the broker."""
 
     kill_at: int | None = None
+    syncs_fail_at: int | None = None
+    syncs_fail_at_send: int | None = None
     busy: bool = False
     full: bool = False
     jump: float = 0.0
@@ -63,6 +67,8 @@ class Parts:
     reconciler: type[Reconciler] = Reconciler
     broker: type[WireBroker] = WireBroker
     change: Callable[[WireBroker], None] = lambda broker: None
+    lag: float = 0.02
+    """Seconds after which at the latest the exchange lists what it took."""
 
 
 def wishes(seed: int) -> list[tuple[str, Any]]:
@@ -79,7 +85,7 @@ class Life:
 
     def __init__(self, folder: Path, seed: int, port: int, mode: str, trouble: Trouble, parts: Parts) -> None:
         self.seed, self.trouble = seed, trouble
-        self.killer = Killer(trouble.kill_at)
+        self.killer = Killer(trouble.kill_at, trouble.syncs_fail_at)
         self._began, self._offset = time.monotonic(), timedelta(0)
         self.database = TradingDatabase(folder / "trading.db")
         self._trouble_file(folder / "trading.db")
@@ -89,6 +95,7 @@ class Life:
         self.lease = Lease(self.database, "engine", seconds=600)
         self.lease.take()
         self.repository = SqlOrderRepository(self.database, self.lease)
+        self._fail_at_send(trouble.syncs_fail_at_send)
         self.broker = parts.broker(port, mode, LISTED_WITHIN, self.killer.point)
         parts.change(self.broker)
         self.ledger = Ledger.rebuilt({ACCOUNT: Decimal(100_000)}, self.repository.books(ACCOUNT))
@@ -103,6 +110,20 @@ class Life:
 
     def elapsed(self) -> float:
         return (time.monotonic() - self._began) * FASTER
+
+    def _fail_at_send(self, nth: int | None) -> None:
+        """The disk fails as the n-th order is about to be sent."""
+        authorise, sends = self.repository.authorise, 0
+
+        def failing(order: Order, at: datetime) -> str:
+            nonlocal sends
+            sends += 1
+            if sends == nth:
+                syncs_fail()
+            return authorise(order, at)
+
+        if nth is not None:
+            self.repository.authorise = failing  # type: ignore[method-assign]
 
     def _trouble_file(self, file: Path) -> None:
         """Kills around commits, a writer that holds the file, a disk that fills up."""
@@ -218,10 +239,13 @@ class Life:
     def facts(self) -> dict[str, Any]:
         """What the books say at the end."""
         orders = self.repository.orders()
+        written = self.repository.journal_of("order", [order.order_id for order in orders])
+        sent = {line["subject"] for line in written if line.get("event") == "authorise"}
         return {
             "orders": [
                 {"client_id": o.client_order_id, "broker_id": o.broker_id, "state": o.state.value, "symbol": o.symbol,
-                 "filled": int(o.filled), "strategy": o.strategy, "final": o.state in FINAL, "reason": o.reason}
+                 "filled": int(o.filled), "strategy": o.strategy, "final": o.state in FINAL, "reason": o.reason,
+                 "sent": o.order_id in sent}
                 for o in orders
             ],
             "positions": {p.symbol: 0 for p in self.ledger.positions(ACCOUNT)}

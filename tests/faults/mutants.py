@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tests.faults.lives import Parts
 from tests.faults.wire import WireBroker
-from workbench.errors import Refused
+from workbench.errors import BadInput, Refused
 from workbench.gateway import Lost
 from workbench.model import Order, OrderState
 from workbench.ports import BrokerOrder, Execution
@@ -34,6 +35,22 @@ class SavesAfterSending(OrderManager):
         for report in said:
             self.answers.on_order(report)
         return self.repository.order(order.order_id)
+
+
+class ShrugsAtTheDisk(OrderManager):
+    """Sends although it could not write down that it will."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        authorise = self.repository.authorise
+
+        def shrug(order: Order, now: datetime) -> str:
+            try:
+                return authorise(order, now)
+            except BadInput:  # the disk would not take it
+                return ""
+
+        self.repository.authorise = shrug  # type: ignore[method-assign]
 
 
 class _Keeps:
@@ -136,13 +153,14 @@ class TrustsItsState(OrderManager):
 
 MUTANTS: dict[str, Parts] = {
     "save-after-send": Parts(manager=SavesAfterSending),
+    "shrug-at-disk": Parts(manager=ShrugsAtTheDisk),
     "retry": Parts(broker=Retries),
     "silence-is-refusal": Parts(broker=TakesSilenceForRefusal),
     "silence-is-nothing": Parts(broker=TakesSilenceForNothing),
     "count-twice": Parts(broker=CountsTwice),
     "never-look": Parts(reconciler=NeverLooks),
     "send-again": Parts(manager=SendsAgainAtStart),
-    "impatient": Parts(reconciler=Impatient),
+    "impatient": Parts(reconciler=Impatient, lag=0.045),
     "forget-sending": Parts(manager=TrustsItsState),
 }
 """Each must be found out by the harness."""

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from workbench_plugins.paper_broker import PaperBroker
 
+from tests.faults.disk import syncs_fail
 from tests.support import DAY, make_history, make_terms, research_chain, scripted, stand
 from workbench.model import Order, OrderState, Stage
 from workbench.ports import BrokerOrder, Receipt, Standing
@@ -41,11 +42,13 @@ TOKEN = "t" * 43
 class Killer:
     """Ends the process at the n-th point it passes, as power cuts do: at once, with nothing said or cleaned up."""
 
-    def __init__(self, at: int | None) -> None:
-        self.at, self.passed = at, 0
+    def __init__(self, at: int | None, syncs_fail_at: int | None = None) -> None:
+        self.at, self.passed, self._syncs_fail_at = at, 0, syncs_fail_at
 
     def point(self) -> None:
         self.passed += 1
+        if self.passed == self._syncs_fail_at:
+            syncs_fail()
         if self.passed == self.at:
             os.kill(os.getpid(), signal.SIGKILL)
 
