@@ -49,6 +49,7 @@ class Recorder:
     """A broker that takes every order at once and only remembers when it was called."""
 
     capabilities = BrokerCapabilities(resend="dedupes")
+    market = None
 
     def __init__(self) -> None:
         self.called = 0.0
@@ -91,6 +92,8 @@ class Recorder:
 
     def health(self) -> BrokerHealth:
         return BrokerHealth("paper")
+
+    def close(self) -> None: ...
 
 
 class Ours:

@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.model import Order, OrderState, Position
-from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Drift, Execution, Request
+from workbench.ports import (
+    BrokerCapabilities,
+    BrokerHealth,
+    BrokerListener,
+    BrokerOrder,
+    Drift,
+    Execution,
+    Market,
+    Request,
+)
 
 
 def report(order: Order, state: str = "acked", **more: Any) -> BrokerOrder:
@@ -39,6 +48,7 @@ class ToldBroker:
 
     def __init__(self, capabilities: BrokerCapabilities | None = None) -> None:
         self.capabilities = capabilities or BrokerCapabilities()
+        self.market: Market | None = None
         self.sent: list[Order] = []
         self.cancelled: list[str] = []
         self.modified: list[Order] = []
@@ -77,6 +87,8 @@ class ToldBroker:
 
     def health(self) -> BrokerHealth:
         return BrokerHealth("paper")
+
+    def close(self) -> None: ...
 
     def orders(self) -> Sequence[BrokerOrder]:
         return self._told(self.listed)

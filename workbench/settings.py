@@ -14,6 +14,25 @@ from workbench.errors import BadInput
 FILE_NAME = "workbench.toml"
 
 
+class AccountSettings(BaseModel):
+    """An account at a configured broker, as [accounts.NAME]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    broker: str = Field(description="The [brokers.NAME] it is at; paper for practice on the prices of a market.")
+    mode: Literal["paper", "sandbox", "live"] = Field(
+        default="sandbox", description="In which the broker has to be; in another one nothing is opened."
+    )
+    market: str = Field(default="", description="The [brokers.NAME] whose prices a paper account trades on.")
+    strategy: str = Field(
+        default="",
+        description="The strategy that trades here: from stage paper on in a sandbox, live where it is live.",
+    )
+    currency: str = Field(default="USD", min_length=3, max_length=8, description="Its currency.")
+    calendar: str = Field(default="always", description="When its market is open, and in which zone its days are.")
+    cash: float | None = Field(default=None, gt=0, description="What a paper account begins with.")
+
+
 class Settings(BaseModel):
     """What a user may set; unknown keys are refused, by name."""
 
@@ -40,6 +59,9 @@ class Settings(BaseModel):
     )
     brokers: dict[str, dict[str, float | int | str | bool]] = Field(
         default={}, description='Brokers beside paper, as [brokers.mine] plugin = "openalgo", product = "MIS".'
+    )
+    accounts: dict[str, AccountSettings] = Field(
+        default={}, description='Accounts at those, as [accounts.desk] broker = "mine", mode = "sandbox".'
     )
     templates: dict[str, dict[str, float | int | str | bool]] = Field(
         default={}, description='Order templates, as [templates.scalp] type = "limit", validity = "day", stop = 1.'
@@ -92,6 +114,7 @@ def load_settings(home: str | Path | None = None) -> Settings:
         "feeds",
         "templates",
         "brokers",
+        "accounts",
     }:  # tables have no variable
         variable = f"WORKBENCH_{key.upper()}"
         if variable in os.environ:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from workbench.ports import MANUAL
 from workbench_apps import parts
 from workbench_apps.charts import account_chart
 from workbench_apps.parts import ui
@@ -44,8 +45,11 @@ def _account_card(account: Mapping[str, Any]) -> str:
     profits = [
         (name, _signed(account[key], currency)) for name, key in (("Profit", "profit"), ("Open profit", "open_profit"))
     ]
-    lines = [*profits, ("Cash", amount(account["cash"], currency)), ("Strategy", account["strategy"] or "–")]
-    lines += [("Session clock", clock(account["clock"])), ("Bars traded", f"{account['bars']:,}")]
+    people = account["strategy"] == MANUAL
+    who = "none: people trade it" if people else account["strategy"] or "–"
+    lines = [*profits, ("Cash", amount(account["cash"], currency)), ("Strategy", who), ("Broker", account["broker"])]
+    lines.append(("Session clock", clock(account["clock"])))
+    lines += [] if people else [("Bars traded", f"{account['bars']:,}")]
     reason = f'<p class="bad small wrap">{escape(account["reason"])}</p>' if account["reason"] else ""
     title = f"{escape(account['account'])} {parts.pill(kind, state)}"
     return (

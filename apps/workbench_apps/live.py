@@ -85,7 +85,8 @@ def snapshot(bench: Workbench) -> Snapshot:
 
 def _symbols(desk: TradingDesk, account: str) -> dict[str, str]:
     marks = desk.session_book.marks(account)
-    return {name: exact(marks.get(name), 2) for name in desk.session_book.symbols(account)}
+    names = desk.session_book.symbols(account)
+    return {name: exact(marks.get(name), 2) for name in [*names, *(n for n in sorted(marks) if n not in names)]}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], key: str, titles: Mapping[str, str]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench_apps.page import Page
 
 Symbols = Mapping[str, Mapping[str, str]]
-_VALIDITIES = {"until cancelled": "gtc", "the day": "day", "at once or not (IOC)": "ioc"}
+_VALIDITIES = {"as the broker has it": "", "until cancelled": "gtc", "the day": "day", "at once or not (IOC)": "ioc"}
 _MARGIN = (5, 8, 5, 0)
 
 
@@ -31,6 +31,7 @@ class OrderForm:
         accounts = list(symbols)
         self._account = select("Account", accounts, visible=len(accounts) > 1, width=200)
         self._symbol = select("Symbol", [], width=130)
+        self._other = _line("Any symbol of the market", "as in NSE:SBIN", 190)
         self._side = ui.widgets.RadioButtonGroup(
             name="Side", options={"Buy": "buy", "Sell": "sell"}, value="buy", button_type="primary",
             button_style="outline", margin=(0, 8, 5, 0), width=130,
@@ -72,7 +73,7 @@ class OrderForm:
         return (
             parts.html("<h3>New order</h3>", margin=0),
             parts.flow(
-                self._account, self._symbol, self._side, self._size, self._to_position, gap="2px",
+                self._account, self._symbol, self._other, self._side, self._size, self._to_position, gap="2px",
                 align_items="flex-end",
             ),
             parts.flow(
@@ -86,15 +87,17 @@ class OrderForm:
 
     def _inputs(self) -> Sequence[Any]:
         return (
-            self._account, self._symbol, self._side, self._size, self._to_position, self._type, self._limit,
-            self._level, self._trailing, self._stop, self._target, self._trail, self._validity, self._slice,
-            self._pause, self._display, self._gtt, self._after,
+            self._account, self._symbol, self._other, self._side, self._size, self._to_position, self._type,
+            self._limit, self._level, self._trailing, self._stop, self._target, self._trail, self._validity,
+            self._slice, self._pause, self._display, self._gtt, self._after,
         )  # fmt: skip
 
     # ---- filling it in -----------------------------------------------------------------------------------------------
 
     def _choose_account(self) -> None:
         names = list(self._symbols.get(self._account.value or "", {}))
+        self._other.visible = self._account.value in self._page.bench.settings.accounts  # its market has many more
+        self._symbol.visible = bool(names) or not self._other.visible
         if list(self._symbol.options) != names:
             self._symbol.options = names
             self._symbol.value = names[0] if names else None
@@ -112,11 +115,12 @@ class OrderForm:
         self._show_price()
 
     def _show_price(self) -> None:
-        last = self._symbols.get(self._account.value or "", {}).get(self._symbol.value or "")
-        told = f"last {last}" if last else "no price yet"
+        symbol = self._chosen()
+        last = self._symbols.get(self._account.value or "", {}).get(symbol)
+        told = f"last {last}" if last else "no price here yet"
         said = (
             f'<p class="muted small">Size in whole lots as traded on the day; prices in the units of the '
-            f"session&#39;s bars, adjusted where those are: {parts.escape(str(self._symbol.value or ''))} "
+            f"session&#39;s bars, adjusted where those are: {parts.escape(symbol)} "
             f"{parts.escape(told)}.</p>"
         )
         if said != self._price.object:
@@ -134,10 +138,14 @@ class OrderForm:
 
     # ---- placing it --------------------------------------------------------------------------------------------------
 
+    def _chosen(self) -> str:
+        """The symbol: what was typed, where that can be, else what was selected."""
+        return (text_of(self._other) if self._other.visible else "") or str(self._symbol.value or "")
+
     def leg(self) -> dict[str, Any]:
         """The order as it is filled in."""
         kind, gtt = OrderType(self._type.value), bool(self._gtt.value)
-        leg: dict[str, Any] = {"symbol": self._symbol.value, "side": self._side.value, "size": text_of(self._size)}
+        leg: dict[str, Any] = {"symbol": self._chosen(), "side": self._side.value, "size": text_of(self._size)}
         shown = (
             ("limit", self._limit), ("level", self._level), ("trailing", self._trailing), ("stop", self._stop),
             ("target", self._target), ("trail", self._trail), ("slice", self._slice), ("pause", self._pause),
@@ -145,7 +153,7 @@ class OrderForm:
         )  # fmt: skip
         leg |= {name: text_of(widget) for name, widget in shown if widget.visible and text_of(widget)}
         leg |= {} if gtt else {"type": kind.value}
-        leg |= {"validity": Validity(self._validity.value).value}
+        leg |= {"validity": Validity(self._validity.value).value} if self._validity.value else {}
         flags = (("gtt", self._gtt), ("after_market", self._after), ("to_position", self._to_position))
         return leg | {name: True for name, widget in flags if widget.value}
 

@@ -98,7 +98,7 @@ class LiveAccountGate:
         """Refuse without a live account."""
         named = evidence.live_account
         figure = Figure("live account", named, "one that is connected", named is not None)
-        reason = "" if named else "there is no live account; this version connects to none"
+        reason = "" if named else "there is no live account; make one in the settings, as [accounts.NAME]"
         return GateAnswer("live_account", named is not None, reason, (figure,))
 
 

@@ -15,6 +15,7 @@ from workbench.ports import BrokerCapabilities, BrokerHealth, BrokerListener, Br
 from workbench_plugins.openalgo_api import Api, Body, Key, Line, Parked, Unanswered
 from workbench_plugins.openalgo_books import Books
 from workbench_plugins.openalgo_checks import misfit, objection
+from workbench_plugins.openalgo_market import OpenAlgoMarket
 from workbench_plugins.openalgo_stream import Stream, Tick
 from workbench_plugins.openalgo_symbols import Symbols
 from workbench_plugins.openalgo_tags import Tags
@@ -81,6 +82,7 @@ class OpenAlgoBroker:
         self._watch = Watch(self._watch_api, watched, self._line, self._is_told, every=poll_every)
         if ws_url:
             self._stream = Stream(ws_url, self._key, self._line, self._symbols, self._watch.nudge, self._watch.nudge)
+        self.market = OpenAlgoMarket(self._api, self._symbols, self._stream, clock)
         self._listener: BrokerListener | None = None
         self._sent: dict[str, str] = {}
         """Broker ids of this process's orders, with their client order ids."""

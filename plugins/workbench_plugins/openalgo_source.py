@@ -57,6 +57,8 @@ class OpenAlgoSource:
             bars = self._bars(api, contract, interval, first, last)
         except Unanswered as error:
             raise BadInput("symbol", request.symbol, f"cannot be loaded: {error}") from None
+        finally:
+            api.close()  # no connection is kept between two loads
         if not bars:
             raise DataFault("symbol", request.symbol, f"has no {interval} bars from {first} to {last}")
         is_daily = interval == "D"

@@ -42,7 +42,7 @@ class Contract:
     @property
     def instrument(self) -> Instrument:
         """The same as our model has it, in rupees."""
-        return Instrument(self.symbol, "INR", tick=self.tick, lot=self.lot, venue=self.exchange)
+        return Instrument(self.symbol, "INR", tick=self.tick, lot=self.lot, venue=self.exchange, expiry=self.expiry)
 
 
 class Symbols:

@@ -51,6 +51,11 @@ class PaperBook:
         self._file.execute("COMMIT")
         self._changed.clear()
 
+    def close(self) -> None:
+        """Close the file; nothing that was committed is lost."""
+        if self._file is not None:
+            self._file.close()
+
     def read(self, kind: str) -> Iterator[tuple[str, Any]]:
         """The documents of a kind, in the order in which they were first kept."""
         if self._file is not None:

@@ -12,11 +12,13 @@ from workbench.fills import Costs
 from workbench.model import (
     MONEY_CONTEXT,
     Bar,
+    Depth,
     Instrument,
     Order,
     OrderState,
     OrderType,
     Position,
+    Quote,
     Validity,
     on_grid,
     positive,
@@ -29,7 +31,7 @@ from workbench_plugins.paper_filling import Filling
 from workbench_plugins.paper_funds import Funds
 from workbench_plugins.paper_margin import MarginTable
 from workbench_plugins.paper_matching import BarMatching
-from workbench_plugins.paper_quotes import Depth, Quote, QuoteMatching
+from workbench_plugins.paper_quotes import QuoteMatching
 from workbench_plugins.paper_realism import Realism
 from workbench_plugins.paper_rules import FeeModel, Rules, start_cash
 from workbench_plugins.paper_state import WORKS, PaperEvent, State, Wait, listed
@@ -49,6 +51,9 @@ class PaperBroker:
     stays. `fees` takes the place of the fees in `costs`. `realism`, `margin`, `square_off` and `settlement` are off
     unless they are given, as values or as settings ("volume_share=0.1", "india", True, "days=1"). Raises BadInput.
     """
+
+    market = None
+    """Prices come to it: it has none of its own."""
 
     def __init__(
         self,
@@ -172,6 +177,10 @@ class PaperBroker:
     def deliver(self) -> bool:
         """Nothing comes in by itself: everything is told when it happens."""
         return False
+
+    def close(self) -> None:
+        """Close the book, if it has one."""
+        self._state.book.close()
 
     def health(self) -> BrokerHealth:
         """It is here; open margin calls are its trouble."""

@@ -5,16 +5,14 @@ from datetime import timedelta
 from decimal import Decimal, localcontext
 
 from workbench.errors import BadInput, Refused, UnknownName
-from workbench.model import MONEY_CONTEXT, Bar, Order, OrderState, OrderType, Side, Validity, iso
+from workbench.model import MONEY_CONTEXT, Bar, Depth, Order, OrderState, OrderType, Side, Validity, iso
 from workbench_plugins.paper_children import Protected
-from workbench_plugins.paper_depth import Depth, Quote, walk
+from workbench_plugins.paper_depth import walk
 from workbench_plugins.paper_filling import Filling, Moment
 from workbench_plugins.paper_funds import Funds
 from workbench_plugins.paper_intraday import Intraday
 from workbench_plugins.paper_rules import Rules
 from workbench_plugins.paper_state import State, Wait
-
-__all__ = ["Depth", "Quote", "QuoteMatching"]
 
 _INSTANT = timedelta(microseconds=1)
 

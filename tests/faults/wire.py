@@ -21,6 +21,8 @@ PATIENCE = 0.12
 class WireBroker:
     """Speaks to the exchange; `point` is called wherever the process may be killed."""
 
+    market = None
+
     def __init__(self, port: int, mode: str, listed_within: float, point: Callable[[], None] = lambda: None) -> None:
         self.capabilities = BrokerCapabilities(
             resend=mode,
@@ -96,6 +98,8 @@ class WireBroker:
 
     def health(self) -> BrokerHealth:
         return BrokerHealth("sandbox")
+
+    def close(self) -> None: ...
 
     def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._http.send("POST", path, json.dumps(body).encode())

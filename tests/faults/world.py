@@ -172,7 +172,7 @@ class World:
         self.broker.open_account("a", cash, [self.history.instrument])
         self.ledger = Ledger.rebuilt({"a": cash}, self.repository.books("a"))
 
-        def make(standing: Standing) -> LiveSession:
+        def make(account: str, standing: Standing | None) -> LiveSession:
             made = manager(
                 self.repository, self.broker, research_chain(), self.ledger, {"X": self.history.instrument},
                 self.feed.now(), hours=Hours(ZoneInfo("UTC")), intent_life=timedelta(days=9),
@@ -186,7 +186,7 @@ class World:
 
         self.engine = Engine(
             SqlStageBook(self.database), self.inbox, SqlRequestBook(self.database), FenceBook(self.database),
-            self.sessions, lease, make, lambda account: False, object, _Clock(),
+            self.sessions, lease, make, lambda account, strategy: False, object, _Clock(),
         )  # fmt: skip
 
     def run(self) -> None:

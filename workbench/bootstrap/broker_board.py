@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadInput, UnknownName
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from workbench.bootstrap.desk import Workbench
 
 
-class _Deaf:
-    """Hears and does nothing: the board only looks."""
+class Deaf:
+    """Hears and does nothing: for who only looks."""
 
     def on_order(self, report: BrokerOrder) -> None: ...
 
@@ -33,8 +34,11 @@ class BrokerBoard:
         """Paper first."""
         return ["paper", *(name for name in self._bench.settings.brokers if name != "paper")]
 
-    def make(self, name: str) -> Broker:
-        """A client of a configured broker, not connected. Raises UnknownName and BadInput by the setting's name."""
+    def make(self, name: str, account: str = "", mode: str = "") -> Broker:
+        """A client of a configured broker, not connected; for an account of ours, and the mode it has to be in.
+
+        Raises UnknownName and BadInput by the setting's name.
+        """
         bench = self._bench
         if name == "paper":
             return bench.paper_broker(Terms())
@@ -44,8 +48,14 @@ class BrokerBoard:
         plugin = keywords.pop("plugin", None)
         if not isinstance(plugin, str):
             raise BadInput(f"setting brokers.{name}.plugin", plugin, "names no broker plugin", 'as plugin = "openalgo"')
+        factory = bench.plugins.find("broker", plugin).resolve()
+        takes = signature(factory).parameters
+        if account and "account" in takes:
+            keywords["account"] = account  # its reports name the account as we do
+        if mode and "expected_mode" in takes:
+            keywords["expected_mode"] = mode
         try:
-            made = bench.plugins.find("broker", plugin).resolve()(**keywords)
+            made = factory(**keywords)
         except TypeError as error:
             raise BadInput(f"setting brokers.{name}", ", ".join(keywords) or "none", str(error)) from None
         if not isinstance(made, Broker):
@@ -66,13 +76,13 @@ class BrokerBoard:
         try:
             trouble = ""
             try:
-                broker.connect(_Deaf())
+                broker.connect(Deaf())
                 broker.positions()
             except Exception as error:  # noqa: BLE001 - as above
                 trouble = str(error)
             health = asdict(broker.health())
         finally:
-            getattr(broker, "close", lambda: None)()
+            broker.close()
         health["trouble"] = health["trouble"] or trouble
         health["is_connected"] = health["is_connected"] and not trouble
         orders: Mapping[str, str] = capability_table(broker.capabilities)

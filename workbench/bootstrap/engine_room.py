@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from workbench.bootstrap.desk import Workbench
+from workbench.bootstrap.venues import Venues
 from workbench.data import Calendar, PriceHistory
 from workbench.errors import BadInput
-from workbench.ports import SessionRow, Standing
+from workbench.fills import Terms
+from workbench.model import Instrument
+from workbench.ports import MANUAL, BarBroker, SessionRow, Standing
 from workbench.research import RunSpec
 from workbench.risk import TRADING
 from workbench.store import Lease, SqlOrderRepository
@@ -24,12 +28,15 @@ from workbench.trading import (
     LiveSession,
     OrderManager,
     PollFeed,
+    PriceWatch,
+    QuietFeed,
     ReplayFeed,
     WallClock,
 )
 
 if TYPE_CHECKING:
     from workbench.trading import Feed
+    from workbench.trading.past import Past
 
 _FILES = ("csv", "parquet")
 _DAY = 86_400 * 10**9
@@ -37,29 +44,85 @@ INTENT_LIFE = timedelta(days=4)
 """How long, by a replay's own clock, a decision may wait to be sent: over a long weekend, since daily bars jump."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a session is made of beside its venue."""
+
+    name: str
+    strategy: Strategy
+    terms: Terms
+    feed: Feed
+    past: dict[str, Past]
+    fingerprints: dict[str, str]
+    instruments: dict[str, Instrument]
+    currency: str
+    hours: Hours
+    life: timedelta
+    changed: str
+
+
 class EngineRoom:
     """Makes the engine of a home, and a session for each strategy that trades."""
 
     def __init__(self, bench: Workbench) -> None:
         self._bench, self._desk, self._clock = bench, bench.trading, WallClock()
+        self._venues = Venues(bench)
         self.lease = Lease(self._desk.database, "engine")
         self.repository = SqlOrderRepository(self._desk.database, self.lease)
 
     def engine(self) -> Engine:
         """The engine; takes the lease. Raises Refused where another process of this home has it."""
         desk = self._desk
+        self._venues.check()
         self._bench.risk_chain(self._rules())  # a bad limit is said now, not at the first alert
         self.lease.take()
         return Engine(
             desk.stage_book, desk.inbox, desk.requests_on_file, desk.fence, desk.session_book, self.lease,
             self.session, desk.holds, desk.database.change_counter(), self._clock,
+            list(self._venues.configured),
         )  # fmt: skip
 
-    def session(self, standing: Standing) -> LiveSession:
-        """A session that goes on from where its account was left. Raises BadInput where its data cannot be loaded."""
+    def session(self, account: str, standing: Standing | None) -> LiveSession:
+        """A session that goes on from where its account was left; of people alone where there is no standing.
+
+        Raises BadInput where its data cannot be loaded, and what its broker raises where that cannot be asked.
+        """
+        part = self._by_hand(account) if standing is None else self._of_strategy(standing)
+        book, venue = self._desk.session_book, self._venues.venue(account, part.terms)
+        try:
+            known = {row.account for row in book.accounts()}
+            cash = part.terms.cash if account in known else self._venues.first_cash(account, venue, part.terms)
+            cash = book.open_account(account, venue.name, part.currency, cash)
+            if isinstance(venue.broker, BarBroker):
+                venue.broker.open_account(account, cash, part.instruments.values())
+            ledger = Ledger.rebuilt({account: cash}, self.repository.books(account))
+            for symbol, price in book.marks(account).items():
+                ledger.mark(symbol, price)
+            manager = OrderManager(
+                self.repository, venue.broker, self._bench.risk_chain(self._rules()), ledger, part.instruments,
+                part.feed.now(), hours=part.hours, intent_life=part.life,
+            )  # fmt: skip
+            watch = None
+            if venue.market is not None:
+                watch = PriceWatch(venue.market, manager, account, part.currency, self._clock.elapsed)
+            settings = self._bench.settings
+            session = LiveSession(
+                part.name, account, part.strategy, part.terms, part.feed, part.past, part.fingerprints, venue.broker,
+                manager, book, self._desk.drift_book, history=settings.live_history,
+                limits=AlertLimits(timedelta(seconds=settings.alert_age)), wall=lambda: datetime.now(UTC), watch=watch,
+                mode=venue.mode, shared=venue.shared, on_close=venue.close,
+            )  # fmt: skip
+        except BaseException:
+            venue.close()
+            raise
+        if part.changed:
+            session.fail(part.changed)
+        return session
+
+    def _of_strategy(self, standing: Standing) -> _Part:
+        """What a strategy's session is made of: its bars, from where they were left."""
         version, settings, book = standing.version, self._bench.settings, self._desk.session_book
         spec = RunSpec(version.reference, version.data, version.params, version.options)
-        terms = spec.terms()
         strategy, changed = self._strategy(standing)
         begun = book.begin(standing.strategy, standing.account, self._feed_doc(standing))
         histories = self._bench.histories(spec)
@@ -72,28 +135,22 @@ class EngineRoom:
         if begun.cursor is None:  # where it began is kept: a crash in the first bar must not move it
             begins = max(p.last.start for p in past.values() if p.last is not None)
             book.place(standing.account, begins, feed.now())
-        currency = histories[0].instrument.currency
-        cash = book.open_account(standing.account, "paper", currency, terms.cash)
-        instruments = {history.symbol: history.instrument for history in histories}
-        broker = self._bench.paper_broker(terms, self._book_of(standing.account))
-        broker.open_account(standing.account, cash, instruments.values())
-        ledger = Ledger.rebuilt({standing.account: cash}, self.repository.books(standing.account))
-        for symbol, price in book.marks(standing.account).items():
-            ledger.mark(symbol, price)
-        manager = OrderManager(
-            self.repository, broker, self._bench.risk_chain(self._rules()), ledger, instruments, feed.now(),
-            hours=_hours(histories[0]), intent_life=life,
+        return _Part(
+            standing.strategy, strategy, spec.terms(), feed, past,
+            {history.symbol: history.fingerprint for history in histories},
+            {history.symbol: history.instrument for history in histories},
+            histories[0].instrument.currency, _hours(histories[0]), life, changed,
         )  # fmt: skip
-        session = LiveSession(
-            standing.strategy, standing.account, strategy, terms, feed, past,
-            {history.symbol: history.fingerprint for history in histories}, broker, manager, book,
-            self._desk.drift_book, history=settings.live_history,
-            limits=AlertLimits(timedelta(seconds=settings.alert_age)),
-            wall=lambda: datetime.now(UTC),
+
+    def _by_hand(self, account: str) -> _Part:
+        """What the session of an account is made of that people alone trade: no bars, the prices of its market."""
+        settings = self._venues.configured[account]
+        self._desk.session_book.begin(MANUAL, account, {"kind": "quiet"})
+        life = timedelta(seconds=self._bench.settings.alert_age)
+        return _Part(
+            MANUAL, _Absent(), Terms(), QuietFeed(self._clock), {}, {}, {}, settings.currency,
+            _hours_of(settings.calendar, within_days=True), life, "",
         )  # fmt: skip
-        if changed:
-            session.fail(changed)
-        return session
 
     def _strategy(self, standing: Standing) -> tuple[Strategy, str]:
         """The promoted strategy; or one that wants nothing, and why, where it is not what was promoted."""
@@ -131,10 +188,6 @@ class EngineRoom:
             clock=self._clock,
         )
 
-    def _book_of(self, account: str) -> Path:
-        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in account)
-        return self._bench.settings.home / "paper" / f"{name}.db"
-
 
 class _Absent(Strategy):
     """Stands for a strategy that may not be asked."""
@@ -156,9 +209,13 @@ def _check_alike(histories: list[PriceHistory]) -> None:
 
 def _hours(history: PriceHistory) -> Hours:
     """The zone of a market's days; for bars within the day also whether it is open."""
-    calendar = Calendar(history.calendar)
+    return _hours_of(history.calendar, within_days=history.interval_ns < _DAY)
+
+
+def _hours_of(name: str, *, within_days: bool) -> Hours:
+    calendar = Calendar(name)
     zone = ZoneInfo(calendar.zone)
-    if history.interval_ns >= _DAY:
+    if not within_days:
         return Hours(zone)
 
     def is_open(at: datetime) -> bool:

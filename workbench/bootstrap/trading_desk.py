@@ -14,6 +14,7 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.boarding import board_of
 from workbench.bootstrap.broker_board import BrokerBoard
 from workbench.bootstrap.order_desk import OrderDesk
 from workbench.bootstrap.order_views import fill_row, order_rows
@@ -29,7 +30,7 @@ from workbench.bootstrap.views import (
 from workbench.errors import BadInput, PluginFault, Refused, UnknownName, WorkbenchError
 from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
 from workbench.ports import StageEvent, Version
-from workbench.promotion import Board, Guard
+from workbench.promotion import Board
 from workbench.signals import template
 from workbench.store import (
     FenceBook,
@@ -73,19 +74,7 @@ class TradingDesk:
     @cached_property
     def board(self) -> Board:
         """The board, with the gates of every plugin."""
-        plugins, thresholds = self._bench.plugins, self._bench.settings.gates
-        records = plugins.records("gate")
-        for name in thresholds:
-            if name not in {record.name for record in records}:
-                raise UnknownName("setting gates", name, (record.name for record in records))
-        guards = []
-        for record in records:
-            try:
-                gate = record.resolve()(**thresholds.get(record.name, {}))
-            except TypeError as error:
-                raise BadInput(f"settings of gate {record.name}", "its keys", str(error)) from None
-            guards.append(Guard(Stage(getattr(record, "stage")), record.name, gate))  # noqa: B009 - a gate's record has it
-        return Board(self.stage_book, self._bench.registry, guards, self.changed_since)
+        return board_of(self._bench, self.stage_book, self.changed_since)
 
     def changed_since(self, version: Version, *, prices: bool = True) -> str:
         """In which way code (or prices) are not what a version was made of; empty where they are."""
@@ -109,7 +98,7 @@ class TradingDesk:
         name, stage = self._name(strategy), _stage(to)
         standing = self.board.standing(name)
         comes_to_paper = stage is Stage.PAPER and standing is not None and standing.stage is not Stage.PAUSED
-        if comes_to_paper and standing and standing.account and self.holds(standing.account):
+        if comes_to_paper and standing and standing.account and self.holds(standing.account, name):
             raise Refused(f"account {standing.account} still closes what {name} held; let workbench serve finish")
         return self.board.promote(name, run_id, stage, reason or "no reason given", by or _me())
 
@@ -264,13 +253,16 @@ class TradingDesk:
         wanted = [a.account for a in self.session_book.accounts() if account in (None, a.account)]
         return [row for name in wanted for row in position_rows(self.ledger(name))]
 
-    def holds(self, account: str) -> bool:
-        """Whether an account has a position or an order that is not at its end."""
-        if any(o.state is not OrderState.QUARANTINED for o in self.orders_on_file.open_orders(account)):
+    def holds(self, account: str, strategy: str | None = None) -> bool:
+        """Whether an account (or one strategy in it) has a position or an order that is not at its end."""
+        working = self.orders_on_file.open_orders(account)
+        if any(o.state is not OrderState.QUARANTINED and strategy in (None, o.strategy) for o in working):
             return True
         sizes: dict[str, Decimal] = defaultdict(Decimal)
         with localcontext(MONEY_CONTEXT):
             for fill in self.orders_on_file.fills(account):
+                if strategy not in (None, fill.strategy):
+                    continue
                 sizes[fill.symbol] += fill.side.sign * fill.size
         return any(sizes.values())
 

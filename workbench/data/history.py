@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from workbench.data.calendars import DAY_NS
 from workbench.data.checks import DataReport
 from workbench.data.times import read_bound, zone_of
 from workbench.errors import BadInput
-from workbench.model import PRICE_STEP, Bar, Instrument, from_ns, iso
+from workbench.model import Bar, Instrument, from_ns, iso
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,8 +159,8 @@ class PriceHistory:
             high=_exact(self.high[i]),
             low=_exact(self.low[i]),
             close=_exact(self.close[i]),
-            volume=None if np.isnan(self.volume[i]) else Decimal(repr(float(self.volume[i]))),
-            factor=Decimal(repr(float(self.factor[i]))),
+            volume=None if isnan(volume := float(self.volume[i])) else Decimal(repr(volume)),
+            factor=_ONE if (factor := float(self.factor[i])) == 1 else Decimal(repr(factor)),
             traded=bool(self.traded[i]),
         )
 
@@ -195,4 +196,7 @@ def positions(
 
 def _exact(price: float) -> Decimal:
     # By the integer the kernel compares, not by the float's text: both twins then see one price.
-    return Decimal(round(float(price) * 1e8)) * PRICE_STEP
+    return Decimal(round(float(price) * 1e8)).scaleb(-8)
+
+
+_ONE = Decimal(repr(1.0))

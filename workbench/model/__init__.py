@@ -3,6 +3,7 @@
 from workbench.model.bar import Bar
 from workbench.model.booking import Booking, BookingKind
 from workbench.model.codec import from_json, to_json
+from workbench.model.depth import Depth, Level, Quote
 from workbench.model.fill import Fill
 from workbench.model.ids import new_id
 from workbench.model.instrument import PRICE_STEP, SIZE_STEP, Instrument
@@ -25,10 +26,12 @@ __all__ = [
     "Bar",
     "Booking",
     "BookingKind",
+    "Depth",
     "Direction",
     "Fill",
     "Handling",
     "Instrument",
+    "Level",
     "Money",
     "OnFailure",
     "Order",
@@ -36,6 +39,7 @@ __all__ = [
     "OrderType",
     "Position",
     "Protection",
+    "Quote",
     "Rounding",
     "Side",
     "Signal",

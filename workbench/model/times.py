@@ -15,7 +15,7 @@ def utc(name: str, value: datetime) -> datetime:
         raise BadInput(name, value, f"a {type(value).__name__}, not a datetime")
     if value.tzinfo is None:
         raise BadInput(name, value.isoformat(), "has no time zone", "give it one, as in datetime(…, tzinfo=UTC)")
-    return value.astimezone(UTC)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def from_ns(nanoseconds: int) -> datetime:

@@ -7,7 +7,10 @@ from workbench.ports.broker import (
     BrokerHealth,
     BrokerListener,
     BrokerOrder,
+    DepthBroker,
     Execution,
+    LastPrice,
+    Market,
 )
 from workbench.ports.data import DataRequest, DataSource, PriceTable
 from workbench.ports.drifts import Drift, DriftBook
@@ -39,6 +42,7 @@ __all__ = [
     "BrokerOrder",
     "DataRequest",
     "DataSource",
+    "DepthBroker",
     "Drift",
     "DriftBook",
     "Evidence",
@@ -47,6 +51,8 @@ __all__ = [
     "Figure",
     "Gate",
     "GateAnswer",
+    "LastPrice",
+    "Market",
     "OrderRepository",
     "PriceTable",
     "ProgressCallback",

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from workbench.model import Bar, Instrument, Order, OrderState, OrderType, Position, Side, Validity
+from workbench.model import Bar, Depth, Instrument, Order, OrderState, OrderType, Position, Side, Validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,44 @@ class BrokerHealth:
     latency_ms: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LastPrice:
+    """What a symbol last traded at; `at` is when, UTC, or when it was told where the market does not say."""
+
+    symbol: str
+    at: datetime
+    price: Decimal
+
+
+class Market(Protocol):
+    """Where contracts and prices can be asked for, as at most brokers: what people trade by hand on.
+
+    Each call answers within seconds. Raises UnknownName for a symbol that is not traded there, naming near ones, and
+    Refused, with the reason, where it cannot be asked or has no price.
+    """
+
+    def instrument(self, symbol: str) -> Instrument:
+        """A contract: its grids, currency and expiry."""
+
+    def price(self, symbol: str) -> LastPrice:
+        """What a symbol last traded at."""
+
+    def depth(self, symbol: str) -> Depth:
+        """The order book of a symbol."""
+
+
 @runtime_checkable
 class Broker(Protocol):
     """Somewhere to send orders to. Used from one thread; what comes in elsewhere waits for `deliver`."""
 
     capabilities: BrokerCapabilities
 
+    @property
+    def market(self) -> Market | None:
+        """What it tells of contracts and prices; None where it tells nothing."""
+
     def connect(self, listener: BrokerListener) -> None:
-        """Start reporting to a listener; once, before the first order."""
+        """Start reporting to a listener; once, before the first order. Questions are answered without."""
 
     def check(self, order: Order) -> str:
         """Why this broker would refuse an order, known without asking it; empty where it may take it."""
@@ -156,6 +186,9 @@ class Broker(Protocol):
     def health(self) -> BrokerHealth:
         """How it is doing, without asking it."""
 
+    def close(self) -> None:
+        """Let go of connections, threads and files; nothing is cancelled. It is not used afterwards."""
+
 
 @runtime_checkable
 class BarBroker(Broker, Protocol):
@@ -166,3 +199,14 @@ class BarBroker(Broker, Protocol):
 
     def trade_bars(self, bars: Mapping[str, Bar]) -> None:
         """Let one instant's bars happen: fills at the open, then inside the bar, then trails move."""
+
+
+@runtime_checkable
+class DepthBroker(Broker, Protocol):
+    """A broker that trades on order books, as paper does on those of a market."""
+
+    def open_account(self, account: str, cash: Decimal, instruments: Iterable[Instrument]) -> None:
+        """Add an account with its starting cash; for one that there is, what else it may trade."""
+
+    def on_depth(self, symbol: str, depth: Depth) -> None:
+        """Let the order book of an instant happen. Raises Refused for one that is too old to trade on."""

@@ -37,11 +37,11 @@ class OrderRepository(Protocol):
     def settle_signal(self, signal: Signal, status: str, reason: str, at: datetime) -> None:
         """Say what came of a signal: ordered, denied, ignored or refused."""
 
-    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
-        """Keep a new order with the risk decision behind it."""
+    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime, event: str = "") -> None:
+        """Keep a new order with the risk decision behind it, and the event that led on from RECEIVED, if one has."""
 
-    def change_order(self, order: Order, event: str, at: datetime) -> None:
-        """Replace an order's row and journal the event that changed it."""
+    def change_order(self, order: Order, event: str, at: datetime, before: str = "") -> None:
+        """Replace an order's row and journal the event that changed it; `before` is the state it was in, if known."""
 
     def authorise(self, order: Order, at: datetime) -> str:
         """Move a READY order to SENDING, durably, in one step that looks at everything that may forbid it.

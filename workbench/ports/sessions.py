@@ -13,7 +13,7 @@ from typing import Any, Protocol
 class SessionRow:
     """One account's session: its strategy and feed, the start of the last bar traded in full, and its clock.
 
-    `state` is running, blocked, failed, finished or ended, and `reason` says why.
+    `state` is starting, running, blocked, failed, finished or ended, and `reason` says why.
     """
 
     account: str
@@ -32,6 +32,9 @@ class Sessions(Protocol):
 
     def set_state(self, account: str, state: str, reason: str = "") -> None:
         """Say that a session runs, is blocked, failed, finished or ended, and why."""
+
+    def keep(self, account: str, at: datetime, marks: Mapping[str, Decimal], equity: Decimal) -> None:
+        """Between bars: marks and equity as they stand at a moment, by the session's clock."""
 
     def advance(
         self, account: str, cursor: datetime, clock: datetime, marks: Mapping[str, Decimal], equity: Decimal

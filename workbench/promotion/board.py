@@ -41,7 +41,8 @@ class Guard:
 class Board:
     """Moves strategies from stage to stage on stored evidence; every promotion tried is kept with the gates' answers.
 
-    `check_current` answers, for a version, in which way code or prices differ from it now (empty: they do not).
+    `check_current` answers, for a version, in which way code or prices differ from it now (empty: they do not);
+    `account_for` names the account at a broker in which a strategy trades in a stage, None for a paper one of its own.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Board:
         guards: Sequence[Guard],
         check_current: Callable[[Version], str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        account_for: Callable[[str, Stage], str | None] = lambda strategy, stage: None,
     ) -> None:
         self._book, self._registry, self._guards = book, registry, tuple(guards)
-        self._check_current, self._clock = check_current, clock
+        self._check_current, self._clock, self._account_for = check_current, clock, account_for
 
     def standing(self, strategy: str) -> Standing | None:
         """Where a strategy stands; None where it never left research."""
@@ -90,7 +92,9 @@ class Board:
         failed = next((answer for answer in answers if not answer.passed), None)
         account = standing.account if standing else ""
         if to is Stage.PAPER and now is not Stage.PAUSED:
-            account = self._account(strategy)
+            account = self._account_for(strategy, to) or self._account(strategy)
+        elif to is Stage.LIVE:
+            account = self._account_for(strategy, to) or account
         after = None if failed else Standing(strategy, to, version, account, self._clock())
         return self._record(standing, after, to, reason, by, run.run_id, version, answers)
 
@@ -107,7 +111,9 @@ class Board:
         if standing is None:
             raise Refused(f"{strategy} never left research, there is nothing to demote")
         paused_from = now if to is Stage.PAUSED else None
-        after = replace(standing, stage=to, since=self._clock(), paused_from=paused_from)
+        # on paper again it trades paper again, whatever account it had
+        account = self._account_for(strategy, to) or self._account(strategy) if to is Stage.PAPER else standing.account
+        after = replace(standing, stage=to, since=self._clock(), paused_from=paused_from, account=account)
         return self._record(standing, after, to, reason, by, run_id, standing.version, ())
 
     def outlook(self, standing: Standing) -> tuple[Stage | None, tuple[GateAnswer, ...]]:
@@ -154,7 +160,8 @@ class Board:
                 runs[kind] = newest
         if run is not None and run.kind != "proof" and not _difference(version, run):
             runs[run.kind] = run
-        return Evidence(version, runs, self._registry.trials(version.family))
+        trials, live = self._registry.trials(version.family), self._account_for(version.strategy, Stage.LIVE)
+        return Evidence(version, runs, trials, live_account=live)
 
     # ---- keeping -----------------------------------------------------------------------------------------------------
 

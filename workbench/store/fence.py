@@ -61,5 +61,8 @@ class FenceBook:
 
 def read_fence(connection: Connection) -> Fence:
     """The fence, inside a transaction."""
-    row = connection.execute(select(t.fence.c.epoch, t.fence.c.halted, t.fence.c.reason)).one()
+    row = connection.execute(_READ).one()
     return Fence(row.epoch, row.halted, row.reason)
+
+
+_READ = select(t.fence.c.epoch, t.fence.c.halted, t.fence.c.reason)

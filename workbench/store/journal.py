@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -16,8 +16,16 @@ _APPEND = t.journal.insert()
 
 def write(connection: Connection, kind: str, subject: str, at: datetime, **facts: str) -> None:
     """Append a line; `at` is the session's clock, the wall clock is added."""
+    write_all(connection, kind, subject, at, [facts])
+
+
+def write_all(
+    connection: Connection, kind: str, subject: str, at: datetime, several: Sequence[Mapping[str, str]]
+) -> None:
+    """Append lines of one kind on one subject."""
     line = {"at": at, "written_at": wall(), "kind": kind, "subject": subject}
-    connection.execute(_APPEND, line | {"facts": {name: str(value) for name, value in facts.items()}})
+    told = [line | {"facts": {name: str(value) for name, value in facts.items()}} for facts in several]
+    connection.execute(_APPEND, told if len(told) > 1 else told[0])
 
 
 def lines(

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
 from workbench.errors import LeaseLost, Refused, WorkbenchError
 from workbench.model import new_id
@@ -80,15 +80,23 @@ class Lease:
             row = connection.execute(select(t.leases).where(t.leases.c.name == self.name)).one_or_none()
         return row is not None and row.until > wall() and not _is_dead(row.host, row.pid)
 
-    def holds(self, now: datetime) -> ColumnElement[bool]:
-        """The condition, for a statement, that it is held now."""
-        return exists().where(self._mine(now))
+    def held(self, now: datetime) -> dict[str, object]:
+        """The values that `HELD` asks for."""
+        return {"lease": self.name, "holder": self.holder, "lease_at": now}
 
     def _mine(self, now: datetime) -> ColumnElement[bool]:
         return (t.leases.c.name == self.name) & (t.leases.c.holder == self.holder) & (t.leases.c.until > now)
 
     def _until(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.seconds)
+
+
+HELD = exists().where(
+    t.leases.c.name == bindparam("lease"),
+    t.leases.c.holder == bindparam("holder"),
+    t.leases.c.until > bindparam("lease_at", type_=t.leases.c.until.type),
+)
+"""The condition, for a statement, that a lease is held at a moment; its values come from `Lease.held`."""
 
 
 def _is_dead(host: str, pid: int) -> bool:

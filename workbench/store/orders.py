@@ -8,18 +8,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, bindparam, not_, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, not_, select, true, update
 
 from workbench.errors import UnknownName
 from workbench.model import FINAL, Booking, Fill, Order, OrderState, Signal, from_json, iso, to_json
-from workbench.ports import Fence, Verdict
+from workbench.ports import MANUAL, Fence, Verdict
 from workbench.store import trading_tables as t
 from workbench.store.books import keep_booking, read_books
 from workbench.store.fence import read_fence
 from workbench.store.insert import insert_new
-from workbench.store.journal import lines, write
+from workbench.store.journal import lines, write, write_all
 from workbench.store.lease import Lease
-from workbench.store.permits import may_be_sent, what_forbids
+from workbench.store.permits import sending, values_of, what_forbids
 from workbench.store.trading import TradingDatabase, wall
 
 _CHANGING = {"state": "state", "filled": "filled", "level": "level", "reason": "reason", "type": "type", "size": "size",
@@ -29,8 +29,16 @@ _MINE = t.orders.c.account == bindparam("account")
 _BY_ID = select(t.orders).where(t.orders.c.order_id == bindparam("id"))
 _BY_CLIENT_ID = select(t.orders).where(_MINE, t.orders.c.client_order_id == bindparam("name"))
 _BY_BROKER_ID = select(t.orders).where(_MINE, t.orders.c.broker_id == bindparam("name")).order_by(t.orders.c.seq.desc())
+_NEWEST = t.orders.c.seq.desc()
+_OPEN = select(t.orders).where(_MINE, not_(t.orders.c.final)).order_by(_NEWEST)
+_OPEN_IN = _OPEN.where(t.orders.c.symbol == bindparam("symbol"))
+_SINCE = select(t.orders).where(_MINE, t.orders.c.created_at >= bindparam("at")).order_by(_NEWEST)
+_NAMED = (t.signals.c.source == bindparam("of")) & (t.signals.c.key == bindparam("named"))
+_TAKE_ALERT = update(t.signals).where(_NAMED, t.signals.c.signal.is_(None), t.signals.c.status == "received")
+_SETTLE = update(t.signals).where(_NAMED)
 _STATE_OF = select(t.orders.c.state).where(t.orders.c.order_id == bindparam("id"))
 _CHANGE = update(t.orders).where(t.orders.c.order_id == bindparam("id"))
+_CHANGE_FROM = _CHANGE.where(t.orders.c.state == bindparam("before"))
 _IDS_PER_QUERY = 500  # databases limit the variables of a statement
 _UNSETTLED = (OrderState.UNKNOWN, OrderState.QUARANTINED)
 
@@ -50,25 +58,24 @@ class SqlOrderRepository:
     # ---- signals -----------------------------------------------------------------------------------------------------
 
     def add_signal(self, signal: Signal) -> bool:
-        table, doc = t.signals, to_json(signal)
+        doc = to_json(signal)
         with self._database.transaction() as connection:
-            waiting = (table.c.source == signal.source) & (table.c.key == signal.key) & table.c.signal.is_(None)
-            changed = connection.execute(update(table).where(waiting, table.c.status == "received").values(signal=doc))
-            is_new = changed.rowcount == 1
-            if not is_new:
-                row = {
-                    "signal_id": signal.signal_id,
-                    "source": signal.source,
-                    "key": signal.key,
-                    "strategy": signal.strategy,
-                    "status": "received",
-                    "reason": "",
-                    "received_at": wall(),
-                    "epoch": read_fence(connection).epoch,
-                    "meaning": "",
-                    "signal": doc,
-                }
-                is_new = connection.execute(insert_new(connection, table), row).rowcount == 1
+            row = {
+                "signal_id": signal.signal_id,
+                "source": signal.source,
+                "key": signal.key,
+                "strategy": signal.strategy,
+                "status": "received",
+                "reason": "",
+                "received_at": wall(),
+                "epoch": self.fence().epoch,
+                "meaning": "",
+                "signal": doc,
+            }
+            is_new = connection.execute(insert_new(connection, t.signals), row).rowcount == 1
+            if not is_new:  # an alert in the inbox, that nobody acted on so far
+                alert = {"of": signal.source, "named": signal.key, "signal": doc}
+                is_new = connection.execute(_TAKE_ALERT, alert).rowcount == 1
             if is_new:
                 write(
                     connection, "signal", signal.signal_id, signal.available_at,
@@ -78,11 +85,8 @@ class SqlOrderRepository:
 
     def settle_signal(self, signal: Signal, status: str, reason: str, at: datetime) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                update(t.signals)
-                .where(t.signals.c.source == signal.source, t.signals.c.key == signal.key)
-                .values(status=status, reason=reason, settled_at=wall())
-            )
+            settled = {"status": status, "reason": reason, "settled_at": wall()}
+            connection.execute(_SETTLE, settled | {"of": signal.source, "named": signal.key})
             if status in ("ignored", "refused"):
                 write(connection, status, signal.signal_id, at, reason=reason)
 
@@ -93,7 +97,7 @@ class SqlOrderRepository:
 
     # ---- orders ------------------------------------------------------------------------------------------------------
 
-    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
+    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime, event: str = "") -> None:
         with self._database.transaction() as connection:
             row = {
                 name: getattr(order, name)
@@ -107,28 +111,35 @@ class SqlOrderRepository:
                 "verdicts": [_verdict_doc(v) for v in verdicts],
             }
             connection.execute(t.orders.insert(), row | _changing(order))
-            write(
-                connection, "order", order.order_id, at,
-                state=order.state, side=order.side, symbol=order.symbol, size=str(order.size), type=order.type,
-                signal=order.signal_id, reason=order.reason,
-                verdicts="; ".join(f"{v.rule} {v.decision} {v.reason}".strip() for v in verdicts),
-            )  # fmt: skip
+            made = {
+                "state": OrderState.RECEIVED if event else order.state, "side": order.side, "symbol": order.symbol,
+                "size": str(order.size), "type": order.type, "signal": order.signal_id,
+                "reason": "" if event else order.reason,
+                "verdicts": "; ".join(f"{v.rule} {v.decision} {v.reason}".strip() for v in verdicts),
+            }  # fmt: skip
+            write_all(
+                connection, "order", order.order_id, at, [made, _change(order, event, "received")][: 1 + bool(event)]
+            )
 
-    def change_order(self, order: Order, event: str, at: datetime) -> None:
+    def change_order(self, order: Order, event: str, at: datetime, before: str = "") -> None:
         with self._database.transaction() as connection:
-            before = connection.scalar(_STATE_OF, {"id": order.order_id})
-            if before is None:
-                raise UnknownName("order", order.order_id, ())
-            connection.execute(_CHANGE, {"id": order.order_id} | _changing(order))
-            _tell_change(self, order, event, before, at)
+            values = {"id": order.order_id} | _changing(order)
+            is_as_known = before and connection.execute(_CHANGE_FROM, values | {"before": str(before)}).rowcount == 1
+            if not is_as_known:
+                found = connection.scalar(_STATE_OF, {"id": order.order_id})
+                if found is None:
+                    raise UnknownName("order", order.order_id, ())
+                before = found
+                connection.execute(_CHANGE, values)
+            write_all(connection, "order", order.order_id, at, [_change(order, event, before)])
 
     def authorise(self, order: Order, at: datetime) -> str:
         now = wall()
         with self._database.transaction() as connection:
-            allowed = may_be_sent(order, at, self._lease.holds(now))
-            done = connection.execute(update(t.orders).where(allowed).values(state=OrderState.SENDING.value))
-            if done.rowcount != 1:
-                return what_forbids(connection, order, self._lease.holds(now))
+            statement = sending(reduces=order.reduce_only, by_hand=order.strategy == MANUAL)
+            held = self._lease.held(now)
+            if connection.execute(statement, values_of(order, at) | held).rowcount != 1:
+                return what_forbids(connection, order, held)
             write(
                 connection, "order", order.order_id, at,
                 event="authorise", before=OrderState.READY, state=OrderState.SENDING, filled=str(order.filled),
@@ -155,18 +166,16 @@ class SqlOrderRepository:
         return self._orders(t.orders.c.parent_id == order.order_id)
 
     def open_orders(self, account: str, symbol: str | None = None) -> Sequence[Order]:
-        return self._orders(
-            t.orders.c.account == account,
-            not_(t.orders.c.final),
-            true() if symbol is None else t.orders.c.symbol == symbol,
-        )
+        if symbol is None:
+            return self._read(_OPEN, account=account)
+        return self._read(_OPEN_IN, account=account, symbol=symbol)
 
     def orders_of(self, signal: Signal) -> Sequence[Order]:
         kept = select(t.signals.c.signal_id).where(t.signals.c.source == signal.source, t.signals.c.key == signal.key)
         return self._orders(t.orders.c.signal_id.in_(kept), t.orders.c.parent_id.is_(None))
 
     def orders_since(self, account: str, at: datetime) -> Sequence[Order]:
-        return self._orders(t.orders.c.account == account, t.orders.c.created_at >= at)
+        return self._read(_SINCE, account=account, at=at)
 
     def orders(self, last: int | None = None, account: str | None = None) -> Sequence[Order]:
         return self._orders(true() if account is None else t.orders.c.account == account, last=last)
@@ -180,9 +189,12 @@ class SqlOrderRepository:
         return found
 
     def _orders(self, *conditions: ColumnElement[bool], last: int | None = None) -> list[Order]:
-        query = select(t.orders).where(*conditions).order_by(t.orders.c.seq.desc()).limit(last)
+        return self._read(select(t.orders).where(*conditions).order_by(t.orders.c.seq.desc()).limit(last))
+
+    def _read(self, query: Select[Any], **values: object) -> list[Order]:
+        """Orders of a query that asks for the newest first, oldest first."""
         with self._database.reading() as connection:
-            return [_order(row) for row in reversed(connection.execute(query).all())]
+            return [_order(row) for row in reversed(connection.execute(query, values).all())]
 
     # ---- fills, days, the fence, the journal -------------------------------------------------------------------------
 
@@ -222,7 +234,7 @@ class SqlOrderRepository:
 
     def fence(self) -> Fence:
         with self._database.reading() as connection:
-            return read_fence(connection)
+            return self._database.once("fence", lambda: read_fence(connection))
 
     def note(self, kind: str, subject: str, at: datetime, **facts: str) -> None:
         with self._database.transaction() as connection:
@@ -241,11 +253,11 @@ class SqlOrderRepository:
             return lines(connection)
 
 
-def _tell_change(repository: SqlOrderRepository, order: Order, event: str, before: str, at: datetime) -> None:
-    repository.note(
-        "order", order.order_id, at,
-        event=event, before=before, state=order.state, filled=str(order.filled), reason=order.reason,
-    )  # fmt: skip
+def _change(order: Order, event: str, before: str) -> dict[str, str]:
+    """A change of an order, as the journal has it."""
+    return {
+        "event": event, "before": before, "state": order.state, "filled": str(order.filled), "reason": order.reason,
+    }  # fmt: skip
 
 
 def _changing(order: Order) -> dict[str, Any]:

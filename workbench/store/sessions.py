@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from workbench.ports import SessionRow
 from workbench.store import trading_tables as t
@@ -37,15 +37,24 @@ class SessionBook:
             return connection.execute(select(t.accounts).order_by(t.accounts.c.account)).all()
 
     def begin(self, strategy: str, account: str, feed: Mapping[str, Any]) -> SessionRow:
-        """The session of an account, made where there is none; its feed is fixed when it is made."""
+        """The session of an account, made where there is none; its feed is fixed when it is made.
+
+        Given to another strategy it begins anew.
+        """
         with self._database.transaction() as connection:
             row = {
-                "strategy": strategy, "account": account, "feed": dict(feed), "state": "running", "reason": "",
+                "strategy": strategy, "account": account, "feed": dict(feed), "state": "starting", "reason": "",
                 "bars": 0, "updated_at": wall(),
             }  # fmt: skip
             if connection.execute(insert_new(connection, t.sessions), row).rowcount == 1:
                 write(connection, "session", account, wall(), strategy=strategy, event="made")
-            made = connection.execute(select(t.sessions).where(t.sessions.c.account == account)).one()
+            mine = t.sessions.c.account == account
+            made = connection.execute(select(t.sessions).where(mine)).one()
+            if made.strategy != strategy:
+                anew = {**row, "bars": made.bars, "cursor": None, "clock": None}
+                connection.execute(update(t.sessions).where(mine).values(**anew))
+                write(connection, "session", account, wall(), strategy=strategy, before=made.strategy, event="given")
+                made = connection.execute(select(t.sessions).where(mine)).one()
         return SessionRow(**made._mapping)
 
     def all(self) -> Sequence[SessionRow]:
@@ -94,14 +103,28 @@ class SessionBook:
                 .where(t.sessions.c.account == account)
                 .values(cursor=cursor, clock=clock, bars=t.sessions.c.bars + 1, updated_at=wall())
             )
-            for symbol, price in marks.items():
-                row = {"account": account, "symbol": symbol, "price": f"{price:f}", "at": clock}
-                if connection.execute(insert_new(connection, t.marks), row).rowcount != 1:
-                    mine = (t.marks.c.account == account) & (t.marks.c.symbol == symbol)
-                    connection.execute(update(t.marks).where(mine).values(price=row["price"], at=clock))
-            closes = {symbol: f"{price:f}" for symbol, price in marks.items()}
-            point = {"account": account, "at": cursor, "equity": f"{equity:f}", "closes": closes}
-            connection.execute(insert_new(connection, t.equity), point)
+            self._mark(connection, account, cursor, clock, marks, equity)
+
+    def keep(self, account: str, at: datetime, marks: Mapping[str, Decimal], equity: Decimal) -> None:
+        """Between bars: marks and equity as they stand at a moment, by the session's clock."""
+        with self._database.transaction() as connection:
+            mine = t.sessions.c.account == account
+            connection.execute(update(t.sessions).where(mine).values(clock=at, updated_at=wall()))
+            self._mark(connection, account, at, at, marks, equity)
+
+    @staticmethod
+    def _mark(
+        connection: Connection, account: str, start: datetime, clock: datetime, marks: Mapping[str, Decimal],
+        equity: Decimal,
+    ) -> None:  # fmt: skip
+        for symbol, price in marks.items():
+            row = {"account": account, "symbol": symbol, "price": f"{price:f}", "at": clock}
+            if connection.execute(insert_new(connection, t.marks), row).rowcount != 1:
+                mine = (t.marks.c.account == account) & (t.marks.c.symbol == symbol)
+                connection.execute(update(t.marks).where(mine).values(price=row["price"], at=clock))
+        closes = {symbol: f"{price:f}" for symbol, price in marks.items()}
+        point = {"account": account, "at": start, "equity": f"{equity:f}", "closes": closes}
+        connection.execute(insert_new(connection, t.equity), point)
 
     def marks(self, account: str) -> dict[str, Decimal]:
         """The last mark of every symbol of an account."""

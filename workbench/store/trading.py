@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from workbench.store.database import open_database
 from workbench.store.migrations import TRADING
+
+T = TypeVar("T")
 
 MOMENT = 0.25
 """Seconds for which other writers make way for an urgent one, at most."""
@@ -51,11 +54,23 @@ class TradingDatabase:
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
         with self.engine.begin() as connection:
-            self._own.connection = connection
+            self._own.connection, self._own.read = connection, {}
             try:
                 yield connection
             finally:
-                self._own.connection = None
+                self._own.connection, self._own.read = None, {}
+
+    def once(self, name: str, read: Callable[[], T]) -> T:
+        """What is read the same all through a transaction, read once in it; outside of one each time.
+
+        For what nobody else can change meanwhile on SQLite, and what is asked again in the statement that counts.
+        """
+        if getattr(self._own, "connection", None) is None:
+            return read()
+        if name not in self._own.read:
+            self._own.read[name] = read()
+        found: T = self._own.read[name]
+        return found
 
     @contextmanager
     def urgent(self) -> Iterator[None]:

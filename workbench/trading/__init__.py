@@ -5,7 +5,7 @@ from workbench.trading.clock import Clock, WallClock
 from workbench.trading.desk_orders import DeskOrders
 from workbench.trading.engine import Engine
 from workbench.trading.facts import Hours
-from workbench.trading.feeds import Feed, Instant, PollFeed, ReplayFeed
+from workbench.trading.feeds import Feed, Instant, PollFeed, QuietFeed, ReplayFeed
 from workbench.trading.ledger import Ledger
 from workbench.trading.live_session import AlertLimits, LiveSession
 from workbench.trading.memory import MemoryRepository
@@ -14,6 +14,7 @@ from workbench.trading.order_manager import OrderManager
 from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
 from workbench.trading.postings import Heading
+from workbench.trading.price_watch import PriceWatch
 from workbench.trading.reconcile import Reconciled, Reconciler
 from workbench.trading.replay import Replay, account_of, replay
 from workbench.trading.session import BarSession, Market
@@ -28,6 +29,8 @@ __all__ = [
     "capability_table",
     "WallClock",
     "ReplayFeed",
+    "QuietFeed",
+    "PriceWatch",
     "Reconciled",
     "PollFeed",
     "Past",

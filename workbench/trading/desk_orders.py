@@ -12,7 +12,6 @@ from workbench.errors import BadInput, IllegalTransition, Refused, UnknownName
 from workbench.fills import price_units
 from workbench.model import (
     Action,
-    Bar,
     Booking,
     BookingKind,
     Direction,
@@ -33,6 +32,7 @@ from workbench.model import (
 from workbench.ports import MANUAL, DriftBook, Request
 from workbench.trading.legs import in_turn
 from workbench.trading.order_manager import OrderManager
+from workbench.trading.price_watch import Last
 from workbench.trading.settling import Settling
 
 _SIDES = {"buy": Direction.LONG, "sell": Direction.SHORT}
@@ -48,12 +48,15 @@ class Done:
 
 
 class DeskOrders:
-    """Carries out requests on one account, each idempotent by its own key. `last_bar` gives a symbol's last bar."""
+    """Carries out requests on one account, each idempotent by its own key.
+
+    `last` gives a symbol's last price, None before the first; it may learn the symbol as it is asked, or raise.
+    """
 
     def __init__(
-        self, manager: OrderManager, account: str, drifts: DriftBook, last_bar: Callable[[str], Bar | None]
+        self, manager: OrderManager, account: str, drifts: DriftBook, last: Callable[[str], Last | None]
     ) -> None:
-        self._manager, self._account, self._last_bar = manager, account, last_bar
+        self._manager, self._account, self._last = manager, account, last
         self._settling = Settling(manager, account, drifts)
         self._left_out: list[str] = []
         """What of a basket could not be asked for at all."""
@@ -123,10 +126,10 @@ class DeskOrders:
         if unknown:
             raise UnknownName("order field", unknown[0], _FIELDS)
         symbol = str(leg["symbol"])
+        last = self._last(symbol)
         if symbol not in self._manager.instruments:
             raise UnknownName("symbol", symbol, self._manager.instruments)
-        bar = self._last_bar(symbol)
-        if bar is None:
+        if last is None:
             raise Refused(f"{symbol} has no price yet")
         side = str(leg["side"])
         if side not in _SIDES:
@@ -149,22 +152,22 @@ class DeskOrders:
             symbol=symbol,
             action=action,
             direction=direction,
-            bar_time=bar.start,
-            available_at=max(manager.now, bar.start),
-            reference_price=manager.ledger.mark_of(symbol, bar.close),
-            factor=bar.factor,
+            bar_time=last.at,
+            available_at=max(manager.now, last.at),
+            reference_price=manager.ledger.mark_of(symbol, last.price),
+            factor=last.factor,
             size=SizeRequest(SizeRule.SHARES, size),
             protection=Protection(
                 *(None if leg.get(name) is None else decimal(name, leg[name]) for name in ("stop", "target", "trail"))
             ),
-            ticket=self._ticket(leg, symbol, side, bar),
+            ticket=self._ticket(leg, symbol, side, last),
         )
 
-    def _ticket(self, leg: Mapping[str, Any], symbol: str, side: str, bar: Bar) -> Ticket:
+    def _ticket(self, leg: Mapping[str, Any], symbol: str, side: str, last: Last) -> Ticket:
         kind = OrderType(_known("type", leg.get("type", "market"), OrderType))
         prices = {name: None if leg.get(name) is None else decimal(name, leg[name]) for name in ("limit", "level")}
         if leg.get("gtt"):  # good till triggered: which way the level lies says what it is
-            price, level = self._manager.ledger.mark_of(symbol, bar.close), prices["level"]
+            price, level = self._manager.ledger.mark_of(symbol, last.price), prices["level"]
             if level is None:
                 raise BadInput("level", None, "an order good till triggered needs one")
             is_stop = (level > price) is (side == "buy")
@@ -178,15 +181,15 @@ class DeskOrders:
             validity=Validity(_known("validity", leg.get("validity", usual), Validity)),
             product=str(leg.get("product", "")),
             trail=None if leg.get("trailing") is None else decimal("trailing", leg["trailing"]),
-            display=self._piece("display", leg, symbol, bar),
-            slice_size=self._piece("slice", leg, symbol, bar),
+            display=self._piece("display", leg, symbol, last),
+            slice_size=self._piece("slice", leg, symbol, last),
             slice_pause=decimal("pause", leg.get("pause", 0)),
             after_market=bool(leg.get("after_market", False)),
             good_till=None if good_till is None else datetime.fromisoformat(good_till),
         )
         return Ticket(kind, prices["limit"], prices["level"], handling)
 
-    def _piece(self, name: str, leg: Mapping[str, Any], symbol: str, bar: Bar) -> Decimal | None:
+    def _piece(self, name: str, leg: Mapping[str, Any], symbol: str, last: Last) -> Decimal | None:
         """The size of a piece, in the units of the prices; whole lots as it is given."""
         if leg.get(name) is None:
             return None
@@ -194,7 +197,7 @@ class DeskOrders:
         if raw <= 0 or not on_grid(raw, instrument.size_step):
             step = f"{instrument.size_step:f}"
             raise BadInput(name, f"{raw:f}", f"is no whole lot of {symbol}", f"give a multiple of {step}")
-        return price_units(raw, bar.factor)
+        return price_units(raw, last.factor)
 
     # ---- changing and ending -----------------------------------------------------------------------------------------
 
@@ -236,7 +239,7 @@ class DeskOrders:
         for position in manager.ledger.positions(self._account):
             if position.direction is None or symbol not in (None, position.symbol):
                 continue
-            bar = self._last_bar(position.symbol)
+            last = self._last_or_none(position.symbol)
             made += manager.handle(
                 Signal(
                     source="person",
@@ -246,13 +249,20 @@ class DeskOrders:
                     symbol=position.symbol,
                     action=Action.EXIT,
                     direction=position.direction,
-                    bar_time=bar.start if bar else manager.now,
-                    available_at=max(manager.now, bar.start) if bar else manager.now,
+                    bar_time=last.at if last else manager.now,
+                    available_at=max(manager.now, last.at) if last else manager.now,
                     reference_price=manager.ledger.mark_of(position.symbol, position.entry_price),
-                    factor=bar.factor if bar else Decimal(1),
+                    factor=last.factor if last else Decimal(1),
                 )
             )
         return made
+
+    def _last_or_none(self, symbol: str) -> Last | None:
+        """A last price, where there is one: what closes a position goes without."""
+        try:
+            return self._last(symbol)
+        except (BadInput, Refused):
+            return None
 
     def _book(self, request: Request) -> list[Order]:
         """Put a booking into the books: a dividend, a charge, a split, a correction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from threading import Event
 from typing import Protocol
@@ -51,7 +52,8 @@ class Engine:
     """Steps sessions, alerts and panics, one after the other, in one thread.
 
     A session that cannot be made is blocked and named, and tried again when its stage changes. Losing the lease, or
-    the file, ends the engine: what is on file then is what another engine goes on from.
+    the file, ends the engine: what is on file then is what another engine goes on from. `configured` accounts have a
+    session always, for people's orders while no strategy trades there; `make_session` takes no standing then.
     """
 
     def __init__(
@@ -62,15 +64,17 @@ class Engine:
         fence: Guard,
         book: Sessions,
         lease: Renewable,
-        make_session: Callable[[Standing], LiveSession],
-        holds: Callable[[str], bool],
+        make_session: Callable[[str, Standing | None], LiveSession],
+        holds: Callable[[str, str | None], bool],
         changed: Callable[[], object],
         clock: Clock,
+        configured: Sequence[str] = (),
     ) -> None:
         self._stages, self._alerts, self._requests = stages, alerts, requests
         self._fence, self._book = fence, book
         self._lease, self._make, self._holds, self._changed, self._clock = lease, make_session, holds, changed, clock
-        self._sessions: dict[str, tuple[Standing, LiveSession]] = {}
+        self._configured = configured
+        self._sessions: dict[str, tuple[Standing | None, LiveSession]] = {}
         self._tried: dict[str, tuple[Standing | None, float]] = {}
         self._seen: object = None
         self._halted = Fence()
@@ -83,9 +87,13 @@ class Engine:
 
     def run(self, stop: Event) -> None:
         """Work until told to stop. Raises LeaseLost, and whatever the file raises."""
-        while not stop.is_set():
-            if not self.step():
-                stop.wait(IDLE)
+        try:
+            while not stop.is_set():
+                if not self.step():
+                    stop.wait(IDLE)
+        finally:
+            for account in list(self._sessions):
+                self._end(account)
 
     def step(self) -> bool:
         """Whatever is due now, once; whether anything was."""
@@ -109,15 +117,15 @@ class Engine:
         for account, (standing, session) in list(self._sessions.items()):
             try:
                 worked = session.step() or worked
-                if session.is_leaving:
-                    session.close_held()
-                    if session.is_gone:
-                        self._book.set_state(account, "ended", f"the strategy went to stage {standing.stage}")
-                        del self._sessions[account]
+                if session.leaving.reason:
+                    session.leaving.close_held()
+                    if session.leaving.is_over:
+                        self._book.set_state(account, "ended", session.leaving.reason)
+                        self._end(account)
+                        self._tried.pop(account, None)  # a configured account is people's again
             except LeaseLost:
                 raise
             except Exception as error:  # noqa: BLE001 - its ledger may be ahead of the file: begun again from there
-                del self._sessions[account]
                 self._put_off(account, standing, error, "failed")
         if self._halted.halted and now >= self._flatten_at:
             self._flatten_at = now + FLATTEN_EVERY
@@ -136,25 +144,37 @@ class Engine:
                 raise
             except Exception as error:  # noqa: BLE001 - one account that cannot be asked must not keep the others open
                 flat.append(False)
-                del self._sessions[account]
                 self._put_off(account, standing, error, "failed")
         unmade = [s.account for s in self._stages.all() if s.account and s.account not in self._sessions]
-        if all(flat) and not any(self._holds(account) for account in unmade):
+        unasked = [account for account in self._configured if account not in self._sessions]  # who knows what is there
+        if all(flat) and not unasked and not any(self._holds(account, None) for account in unmade):
             self._fence.set_flat(self._halted.epoch)
 
-    def _put_off(self, account: str, standing: Standing, error: Exception, state: str) -> None:
-        """Name what went wrong with a session, and try again in a while; where that cannot be written, all ends."""
+    def _end(self, account: str) -> None:
+        """Let a session and its broker's connections go."""
+        _, session = self._sessions.pop(account)
+        with suppress(Exception):  # it is not used any more, whatever its broker makes of that
+            session.close()
+
+    def _put_off(self, account: str, standing: Standing | None, error: Exception, state: str) -> None:
+        """End a session, name what went wrong, and try again in a while; where that cannot be written, all ends."""
+        if account in self._sessions:
+            self._end(account)
         self._tried[account] = standing, self._clock.elapsed() + RETRY_SECONDS
         words = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
         self._book.set_state(account, state, words)
 
     def _follow_stages(self) -> None:
         """Begin and end sessions as the stages say; one that cannot be made is tried again in a while."""
-        standings = {s.account: s for s in self._stages.all() if s.account}
+        standings = self._wanted()
         for account, (before, session) in list(self._sessions.items()):
             standing = standings.get(account)
-            if standing is None:
-                session.leave("the strategy trades another account now")
+            if standing is None and before is None:
+                continue
+            if before is None:
+                self._end(account)  # people's until now: a strategy's session goes on with all that is on file
+            elif standing is None:
+                session.leaving.leave("the strategy trades another account now")
             elif standing != before:
                 self._sessions[account] = standing, session
                 self._tell(standing, session)
@@ -162,12 +182,13 @@ class Engine:
             tried, again_at = self._tried.get(account, (None, 0.0))
             if account in self._sessions or (tried == standing and self._clock.elapsed() < again_at):
                 continue
-            if standing.stage not in RUNNING and not self._holds(account):
+            if standing is not None and standing.stage not in RUNNING and not self._holds(account, None):
                 # nothing to close: looked at again when its stage changes
                 self._tried[account] = standing, float("inf")
                 continue
             try:
-                session = self._make(standing)
+                session = self._make(account, standing)
+                self._sessions[account] = standing, session
                 session.start()
             except LeaseLost:
                 raise
@@ -175,13 +196,24 @@ class Engine:
                 self._put_off(account, standing, error, "blocked")
             else:
                 self._tried.pop(account, None)
-                self._sessions[account] = standing, session
                 self._tell(standing, session)
 
+    def _wanted(self) -> dict[str, Standing | None]:
+        """The accounts that need a session, each with the strategy that trades there; None where people alone do."""
+        found: dict[str, Standing | None] = dict.fromkeys(self._configured)
+        for standing in self._stages.all():
+            account = standing.account
+            runs = self._sessions.get(account, (None, None))[0] is not None or standing.stage in RUNNING
+            if account and (account not in found or runs or self._holds(account, standing.strategy)):
+                found[account] = standing
+        return found
+
     @staticmethod
-    def _tell(standing: Standing, session: LiveSession) -> None:
-        if standing.stage not in RUNNING:
-            session.leave(f"the strategy went to stage {standing.stage}")
+    def _tell(standing: Standing | None, session: LiveSession) -> None:
+        if standing is None:
+            session.let_in("")
+        elif standing.stage not in RUNNING:
+            session.leaving.leave(f"the strategy went to stage {standing.stage}")
         else:
             session.let_in("the strategy is paused" if standing.stage is Stage.PAUSED else "")
 
@@ -200,8 +232,7 @@ class Engine:
             except LeaseLost:
                 raise
             except Exception as error:  # noqa: BLE001 - as for an alert
-                standing, _ = self._sessions.pop(request.account)
-                self._put_off(request.account, standing, error, "failed")
+                self._put_off(request.account, self._sessions[request.account][0], error, "failed")
                 words = f"{type(error).__name__}: {error}"
                 self._requests.settle(request.request_id, "refused", words, {"orders": []})
             else:
@@ -214,7 +245,7 @@ class Engine:
         put_off = {tried.strategy for tried, at in self._tried.values() if tried is not None and at != float("inf")}
         taken = 0
         for alert in waiting:
-            running = {session.name: session for session in self.sessions if not session.is_leaving}
+            running = {session.name: session for session in self.sessions if not session.leaving.reason}
             outcome: tuple[str, str] | None
             if alert.strategy in running:
                 outcome = self._act(running[alert.strategy], alert)
@@ -236,6 +267,6 @@ class Engine:
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - as for a bar
-            standing, _ = self._sessions.pop(session.account)  # looked up for each alert: it is there
+            standing, _ = self._sessions[session.account]  # looked up for each alert: it is there
             self._put_off(session.account, standing, error, "failed")
             return "refused", f"{type(error).__name__}: {error}"

@@ -146,6 +146,31 @@ class ReplayFeed:
         return lap * len(self._times) + at
 
 
+class QuietFeed:
+    """No bars: for an account that people alone trade. Its clock is the one it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.notes: list[str] = []
+        self._clock = clock
+
+    def open(self, after: datetime | None, keep: int) -> dict[str, Past]:
+        """Nothing is past."""
+        return {}
+
+    def next(self) -> Instant | None:
+        """Nothing comes."""
+        return None
+
+    def now(self) -> datetime:
+        """The clock's time."""
+        return self._clock.now()
+
+    @property
+    def is_finished(self) -> bool:
+        """Never: what people ask for may always come."""
+        return False
+
+
 class PollFeed:
     """Files that grow: looked at every so often, and every bar that has closed since is given, in order.
 

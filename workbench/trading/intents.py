@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
@@ -31,7 +31,7 @@ from workbench.trading.children import client_order_id
 from workbench.trading.facts import Hours, account_facts
 from workbench.trading.ledger import Ledger
 from workbench.trading.tickets import refusal, waits
-from workbench.trading.transitions import OrderEvent, move
+from workbench.trading.transitions import OrderEvent, decide
 
 _DUST = Decimal("1e-9")
 """The share of a size that is no difference: in units of adjusted prices whole lots are so only that far."""
@@ -64,10 +64,9 @@ class Intents:
         side = Side.SELL if size > 0 else Side.BUY
         order = self._order(signal, at, side, size.copy_abs(), "close", reduce_only=True, flattens=flattens)
         if signal.ticket != AT_MARKET and (words := self._impossible(order)):
-            self._repository.add_order(order, [_REDUCES, Verdict("ticket", "deny", words)], at)
-            return move(self._repository, order.but(reason=f"ticket: {words}"), OrderEvent.DENY, at)
-        self._repository.add_order(order, [_REDUCES], at)
-        return self._pass(order, at)
+            denied = [_REDUCES, Verdict("ticket", "deny", words)]
+            return decide(self._repository, order.but(reason=f"ticket: {words}"), denied, OrderEvent.DENY, at)
+        return self._pass(order, [_REDUCES], at)
 
     def open(self, signal: Signal, at: datetime, *, leg: str = "open") -> Order:
         """Open in the signal's direction, as large as the risk chain lets it; DENIED where it does not."""
@@ -80,10 +79,9 @@ class Intents:
         if not words and size > 0 and (words := self._impossible(order)):
             verdicts = (*verdicts, Verdict("ticket", "deny", words))
             words = f"ticket: {words}"
-        self._repository.add_order(order, verdicts, at)
         if words or size <= 0:
-            return move(self._repository, order.but(reason=words), OrderEvent.DENY, at)
-        return self._pass(order, at)
+            return decide(self._repository, order.but(reason=words), verdicts, OrderEvent.DENY, at)
+        return self._pass(order, verdicts, at)
 
     def parts(self, signal: Signal) -> tuple[Decimal, Decimal]:
         """How much of a TRADE or TARGET closes what is held, and how much opens; in the units of the prices.
@@ -122,12 +120,10 @@ class Intents:
             side = Side.BUY if direction is Direction.LONG else Side.SELL
             order = self._order(signal, at, side, reduces, "close", reduce_only=True)
             words = self._impossible(order)
-            verdicts = [_REDUCES, Verdict("ticket", "deny", words)] if words else [_REDUCES]
-            self._repository.add_order(order, verdicts, at)
             if words:
-                order = order.but(reason=f"ticket: {words}")
-                return [move(self._repository, order, OrderEvent.DENY, at)]
-            made.append(self._pass(order, at))
+                denied = [_REDUCES, Verdict("ticket", "deny", words)]
+                return [decide(self._repository, order.but(reason=f"ticket: {words}"), denied, OrderEvent.DENY, at)]
+            made.append(self._pass(order, [_REDUCES], at))
         if opens:
             with localcontext(MONEY_CONTEXT):
                 raw = to_grid(opens * signal.factor, self._instruments[signal.symbol].size_step, Rounding.NEAREST)
@@ -135,10 +131,10 @@ class Intents:
             made.append(self.open(replace(signal, direction=direction, size=size), at))
         return made
 
-    def _pass(self, order: Order, at: datetime) -> Order:
+    def _pass(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> Order:
         """READY to be sent, or HELD where it waits here for something."""
         event = OrderEvent.PARK if waits(order, self._broker.capabilities) else OrderEvent.PASS
-        return move(self._repository, order, event, at)
+        return decide(self._repository, order, verdicts, event, at)
 
     def _impossible(self, order: Order) -> str:
         """Why an order can only be refused, known before any byte is sent."""

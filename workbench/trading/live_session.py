@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from workbench.errors import BadInput
 from workbench.fills import Terms
-from workbench.model import Action, Bar, OrderState, Protection, Signal, SizeRequest, SizeRule
+from workbench.model import Action, Protection, Signal, SizeRequest, SizeRule
 from workbench.ports import Broker, DriftBook, Request, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
-from workbench.trading.answers import EXTERNAL
 from workbench.trading.desk_orders import DeskOrders, Done
 from workbench.trading.feeds import Feed, Instant
+from workbench.trading.leaving import Leaving
 from workbench.trading.monitor import PriceRange
 from workbench.trading.order_manager import OrderManager
 from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
+from workbench.trading.price_watch import Last, PriceWatch
 from workbench.trading.reconcile import Reconciler
 from workbench.trading.session import BarSession, Market
 
@@ -34,15 +34,21 @@ class AlertLimits:
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the orders kept here, where no price came."""
+KEEP_EVERY = 60.0
+"""Seconds between two points of the equity of an account that is watched between bars."""
 
 
 class LiveSession:
     """Runs one strategy on a feed from where it was left, with one account, broker and order manager of its own.
 
     The account is kept in line with its broker for as long as the session runs, and people's requests on it are
-    carried out here. Each instant: the broker trades the bars, positions are marked, the strategy's signals are
-    handled, and then the cursor moves; broken off anywhere, the instant is given again and nothing in it happens twice.
-    A strategy that raises is stopped and named; its bars go on, so that its stops still work.
+    carried out here; with a `watch`, also in symbols that its bars do not have, and what is held is watched between
+    bars. `mode` is in which the broker has to be, where that matters; in another one nothing is opened. In a `shared`
+    account a strategy that leaves closes what is its own alone.
+
+    Each instant: the broker trades the bars, positions are marked, the strategy's signals are handled, and then the
+    cursor moves; broken off anywhere, the instant is given again and nothing in it happens twice. A strategy
+    that raises is stopped and named; its bars go on, so that its stops still work.
     """
 
     def __init__(
@@ -63,6 +69,10 @@ class LiveSession:
         limits: AlertLimits,
         wall: Callable[[], datetime],
         elapsed: Callable[[], float] = time.monotonic,
+        watch: PriceWatch | None = None,
+        mode: str = "",
+        shared: bool = False,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.account, self.feed, self.manager = name, account, feed, manager
         self._past, self._book = past, book
@@ -70,12 +80,12 @@ class LiveSession:
         markets = [Market(symbol, account, p, fingerprints[symbol]) for symbol, p in past.items()]
         self._bars = BarSession(name, strategy, terms, markets, broker, manager, history=history)
         self.reconciler = Reconciler(manager, account, drifts, elapsed)
-        self._requests = DeskOrders(manager, account, drifts, self._last_bar)
-        self._drifts, self._elapsed, self._look_at = drifts, elapsed, 0.0
+        self._requests = DeskOrders(manager, account, drifts, self._last)
+        self.leaving = Leaving(manager, account, name, self._of_bars, shared=shared)
+        self._watch, self._mode, self._on_close = watch, mode, on_close or manager.broker.close
+        self._drifts, self._elapsed, self._look_at, self._keep_at = drifts, elapsed, 0.0, 0.0
         self._failed = self._blocked = ""
-        self._leaving = ""
         self._finished = False
-        self._closed_at: datetime | None = None
         self._flattening: Flattening | None = None
 
     def start(self) -> None:
@@ -84,22 +94,41 @@ class LiveSession:
             if past.last is not None:
                 self.manager.ledger.mark(symbol, past.last.close)
         self.manager.now = max(self.manager.now, self.feed.now())
+        if self._watch is not None:
+            self._watch.recall()
         self.reconciler.start()
         self.let_in("")
 
     def let_in(self, blocked: str) -> None:
         """Take entries, or for a reason none; a silent broker and a failed strategy stay reasons of their own."""
         self._blocked = blocked
-        was, self.manager.blocked = self.manager.blocked, self._failed or blocked or self.reconciler.trouble
+        was, self.manager.blocked = self.manager.blocked, self._trouble(blocked)
         if self.manager.blocked and self.manager.blocked != was:
-            self._take_entries_back()
+            self.leaving.take_entries_back(self.manager.blocked)
         if not self._failed:
             drift = next(iter(self.manager.drifts.values()), "")
             words = self.manager.blocked or drift
             self._book.set_state(self.account, "blocked" if words else "running", words)
 
-    def _last_bar(self, symbol: str) -> Bar | None:
-        return self._past[symbol].last if symbol in self._past else None
+    def _trouble(self, blocked: str) -> str:
+        """Why nothing new is opened: the strategy, its stage, the broker's silence, or the mode it is in."""
+        now = self.manager.broker.health().mode if self._mode else ""
+        wrong = f"the broker is in mode {now}, and the account is for {self._mode}" if now != self._mode else ""
+        return self._failed or blocked or self.reconciler.trouble or wrong
+
+    def close(self) -> None:
+        """Let go of the broker; nothing is cancelled."""
+        self._on_close()
+
+    def _last(self, symbol: str) -> Last | None:
+        """The last price: of its bars, or for what people ask of other symbols of the market."""
+        if symbol in self._past or self._watch is None:
+            return self._of_bars(symbol)
+        return self._watch.price(symbol)
+
+    def _of_bars(self, symbol: str) -> Last | None:
+        bar = self._past[symbol].last if symbol in self._past else None
+        return None if bar is None else Last(bar.start, bar.close, bar.factor)
 
     def carry_out(self, request: Request) -> Done:
         """Do what a person asks for on the account."""
@@ -109,8 +138,8 @@ class LiveSession:
         if age > most:
             late = f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
             return Done("refused", late, {"orders": []})
-        if self._leaving and request.kind == "place":
-            return Done("refused", self._leaving, {"orders": []})
+        if self.leaving.reason and request.kind == "place":
+            return Done("refused", self.leaving.reason, {"orders": []})
         self.manager.now = max(self.manager.now, self.feed.now())
         if request.kind == "look":
             trouble = self.reconciler.look()
@@ -121,15 +150,26 @@ class LiveSession:
     def _tend(self) -> bool:
         """Hear what the broker says, look at it where that is due, and at the orders kept here; whether any moved."""
         heard = self.manager.broker.deliver()
-        before = self.reconciler.trouble, dict(self.manager.drifts)
-        looked = self.reconciler.step()
-        if looked and before != (self.reconciler.trouble, self.manager.drifts):
+        before = self.manager.blocked, dict(self.manager.drifts)
+        if self.reconciler.step() and before != (self._trouble(self._blocked), self.manager.drifts):
             self.let_in(self._blocked)
         if heard or self._elapsed() >= self._look_at:
             self._look_at = self._elapsed() + LOOK_EVERY
             self.manager.now = max(self.manager.now, self.feed.now())
-            return self.manager.monitor.look(self.account, {}) or heard
+            return self.manager.monitor.look(self.account, self._prices()) or heard
         return heard
+
+    def _prices(self) -> Mapping[str, PriceRange]:
+        """Where what is held or works trades, by the watch; now and then they and the equity are kept."""
+        if self._watch is None:
+            return {}
+        found = self._watch.look()
+        if self._elapsed() >= self._keep_at:
+            self._keep_at = self._elapsed() + KEEP_EVERY
+            self.manager.open_day(self.account, self.manager.now)
+            equity = self.manager.ledger.equity(self.account)
+            self._book.keep(self.account, self.manager.now, self._watch.marks, equity)
+        return found
 
     # ---- bars --------------------------------------------------------------------------------------------------------
 
@@ -160,7 +200,7 @@ class LiveSession:
         traded = {symbol: bar for symbol, bar in closed.items() if bar.traded}
         # before the signals: what they lead to has not seen this bar
         self.manager.monitor.look(self.account, {s: PriceRange(b.low, b.high, b.close) for s, b in traded.items()})
-        if not self._failed and not self._leaving:
+        if not self._failed and not self.leaving.reason:
             try:
                 wanted = list(self._bars.wanted(closed, seen))
             except Exception as error:  # noqa: BLE001 - a strategy may raise anything, and must not take others along
@@ -181,8 +221,8 @@ class LiveSession:
         age, most = self._wall() - waiting.received_at, self._limits.most_age
         if age > most:
             return "refused", f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
-        if self._leaving:
-            return "refused", self._leaving
+        if self.leaving.reason:
+            return "refused", self.leaving.reason
         alert = Alert.of_dict(waiting.alert)
         try:
             symbol = symbol_of(alert.ticker, self._past)
@@ -233,57 +273,6 @@ class LiveSession:
         self.manager.blocked = self.manager.blocked or reason
         self.manager.repository.note("strategy_failed", self.name, self.manager.now, reason=reason)
         self._book.set_state(self.account, "failed", reason)
-
-    def _take_entries_back(self) -> None:
-        """Cancel what would open a position."""
-        for order in self.manager.repository.open_orders(self.account):
-            if not order.reduce_only and order.strategy == self.name:
-                self.manager.cancel(order.order_id, self.manager.blocked or self._leaving)
-
-    def leave(self, reason: str) -> None:
-        """Take no more risk, and close what is held: the strategy left the stages that trade."""
-        if not self._leaving:
-            self._leaving = reason
-            self.manager.repository.note("leaving", self.name, self.manager.now, reason=reason)
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether it takes no more risk and closes what it holds."""
-        return bool(self._leaving)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether a session that leaves holds nothing and has nothing working."""
-        open_orders = self.manager.repository.open_orders(self.account)
-        working = [o for o in open_orders if o.state is not OrderState.QUARANTINED and o.strategy != EXTERNAL]
-        held = [p for p in self.manager.ledger.positions(self.account) if p.strategy != EXTERNAL]
-        return bool(self._leaving) and not working and not held
-
-    def close_held(self) -> None:
-        """Cancel what enters and close what is held, by exits like any other; once an instant."""
-        if self._closed_at == self.manager.now:
-            return
-        self._closed_at = self.manager.now
-        self._take_entries_back()
-        for position in self.manager.ledger.positions(self.account):
-            if position.direction is None or position.strategy == EXTERNAL:
-                continue
-            last = self._last_bar(position.symbol)  # none where others left a position in another symbol
-            self.manager.handle(
-                Signal(
-                    source="stage",
-                    key=f"{self.account}|{position.strategy}|{position.symbol}|{self.manager.now.isoformat()}|{self._leaving}",
-                    strategy=position.strategy,
-                    account=self.account,
-                    symbol=position.symbol,
-                    action=Action.EXIT,
-                    direction=position.direction,
-                    bar_time=last.start if last else self.manager.now,
-                    available_at=max(self.manager.now, last.start) if last else self.manager.now,
-                    reference_price=self.manager.ledger.mark_of(position.symbol, position.entry_price),
-                    factor=last.factor if last else Decimal(1),
-                )
-            )
 
     def flatten(self, epoch: int) -> bool:
         """Behind a raised fence: one step towards nothing; whether the broker has twice shown nothing."""

@@ -30,6 +30,7 @@ class MemoryRepository:
         self._bookings: set[tuple[str, str]] = set()
         self._by_client_id: dict[tuple[str, str], str] = {}
         self._by_broker_id: dict[tuple[str, str], str] = {}
+        self._noted: list[tuple[str, str, datetime, dict[str, str]]] = []
         self._journal: list[dict[str, str]] = []
         self._days: dict[tuple[str, date], Decimal] = {}
         self._fence = Fence()
@@ -68,26 +69,31 @@ class MemoryRepository:
         if status in ("ignored", "refused"):
             self.note(status, signal.signal_id, at, reason=reason)
 
-    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime) -> None:
+    def add_order(self, order: Order, verdicts: Sequence[Verdict], at: datetime, event: str = "") -> None:
         self._orders[order.order_id] = order
         self.verdicts[order.order_id] = tuple(verdicts)
         self._file(order)
         self.note(
             "order", order.order_id, at,
-            state=order.state, side=order.side, symbol=order.symbol, size=str(order.size), type=order.type,
-            signal=order.signal_id, reason=order.reason,
+            state=OrderState.RECEIVED if event else order.state, side=order.side, symbol=order.symbol,
+            size=str(order.size), type=order.type, signal=order.signal_id, reason="" if event else order.reason,
             verdicts="; ".join(f"{v.rule} {v.decision} {v.reason}".strip() for v in verdicts),
         )  # fmt: skip
+        if event:
+            self._tell_change(order, event, OrderState.RECEIVED, at)
 
-    def change_order(self, order: Order, event: str, at: datetime) -> None:
-        before = self.order(order.order_id)
-        if before.broker_id != order.broker_id:
-            self._by_broker_id.pop((before.account, before.broker_id), None)
+    def change_order(self, order: Order, event: str, at: datetime, before: str = "") -> None:
+        known = self.order(order.order_id)
+        if known.broker_id != order.broker_id:
+            self._by_broker_id.pop((known.account, known.broker_id), None)
         self._orders[order.order_id] = order
         self._file(order)
+        self._tell_change(order, event, known.state, at)
+
+    def _tell_change(self, order: Order, event: str, before: str, at: datetime) -> None:
         self.note(
             "order", order.order_id, at,
-            event=event, before=before.state, state=order.state, filled=str(order.filled), reason=order.reason,
+            event=event, before=before, state=order.state, filled=str(order.filled), reason=order.reason,
         )  # fmt: skip
 
     def authorise(self, order: Order, at: datetime) -> str:
@@ -129,8 +135,7 @@ class MemoryRepository:
         return [entry for entry in self._books if entry.account == account]
 
     def note(self, kind: str, subject: str, at: datetime, **facts: str) -> None:
-        entry = {"seq": str(len(self._journal) + 1), "at": iso(at), "kind": kind, "subject": subject}
-        self._journal.append(entry | {name: str(value) for name, value in facts.items()})
+        self._noted.append((kind, subject, at, facts))
 
     def order(self, order_id: str) -> Order:
         if order_id not in self._orders:
@@ -169,6 +174,9 @@ class MemoryRepository:
         return list(self._signals.values())
 
     def journal(self) -> Sequence[Mapping[str, str]]:
+        for kind, subject, at, facts in self._noted[len(self._journal) :]:  # put into words when somebody reads
+            entry = {"seq": str(len(self._journal) + 1), "at": iso(at), "kind": kind, "subject": subject}
+            self._journal.append(entry | {name: str(value) for name, value in facts.items()})
         return self._journal
 
     def _file(self, order: Order) -> None:

@@ -47,7 +47,8 @@ class OrderManager:
         intent_life: timedelta | None = None,
     ) -> None:
         self.repository, self.broker, self.ledger = repository, broker, ledger
-        self.instruments = instruments
+        self.instruments = dict(instruments)
+        """What is traded; what people ask for by hand is learned as they ask."""
         self.now = start
         self.hours, self.intent_life = hours, intent_life
         self.blocked = ""
@@ -55,7 +56,7 @@ class OrderManager:
         self.drifts: dict[str, str] = {}
         """For each symbol whose books differ from the broker's, in which way; "" stands for the whole account."""
         self.lock = threading.RLock()
-        self._intents = Intents(repository, risk, ledger, instruments, hours, intent_life, broker)
+        self._intents = Intents(repository, risk, ledger, self.instruments, hours, intent_life, broker)
         self.answers, self.monitor, self.changes = Answers(self), Monitor(self), Changes(self)
         broker.connect(self.answers)
 
@@ -135,7 +136,7 @@ class OrderManager:
             reduces, opens = self._intents.parts(signal)
         except ValueError as moot:
             return [], [], "", str(moot)
-        if opens and (refusal := refusal or self._unsettled(signal)):
+        if opens and (refusal := refusal or _unsettled(self.repository.open_orders(signal.account, signal.symbol))):
             return [], [], refusal, ""
         return self._intents.trade(signal, reduces, opens, self.now), [], "", ""
 
@@ -169,9 +170,10 @@ class OrderManager:
 
     def _enter(self, signal: Signal) -> tuple[list[Order], list[str], str]:
         """Open in the signal's direction, closing first what is held in the other (row 18)."""
-        if unsettled := self._unsettled(signal):
+        there = self.repository.open_orders(signal.account, signal.symbol)
+        if unsettled := _unsettled(there):
             return [], [], unsettled
-        working = self._working(signal)
+        working = _whole(there, signal.strategy)
         if any(order.opens is signal.direction for order in working):
             return [], [], "an entry is working already"
         withdrawn = [order.order_id for order in working if order.opens is not None]  # of the other direction
@@ -181,18 +183,9 @@ class OrderManager:
         made = [self._intents.close(signal, self.now)] if held is not None else []
         return [*made, self._intents.open(signal, self.now)], withdrawn, ""
 
-    def _unsettled(self, signal: Signal) -> str:
-        for order in self.repository.open_orders(signal.account, signal.symbol):
-            if order.state in _NO_RISK:
-                return f"order {order.order_id} is {order.state}: no new risk until it is settled"
-        return ""
-
     def _working(self, signal: Signal) -> list[Order]:
         """The strategy's own orders in the symbol that are not at their end, pieces of others left out."""
-        orders = self.repository.open_orders(signal.account, signal.symbol)
-        mine = [order for order in orders if order.strategy == signal.strategy]
-        whole = {order.order_id for order in mine if order.handling.pieces}
-        return [order for order in mine if order.parent_id not in whole]
+        return _whole(self.repository.open_orders(signal.account, signal.symbol), signal.strategy)
 
     def _held(self, signal: Signal, working: list[Order]) -> Direction | None:
         """The direction held once the closing orders under way have filled."""
@@ -220,7 +213,7 @@ class OrderManager:
         forbidden = self.repository.authorise(order, self.now)
         if forbidden:
             return self.step(order.but(reason=forbidden), OrderEvent.CANCEL)
-        order = self.repository.order(order.order_id)
+        order = order.but(state=OrderState.SENDING)
         event, reason = OrderEvent.LOSE, ""
         try:
             self.broker.submit(order)
@@ -259,3 +252,18 @@ class OrderManager:
         if order.handling.legs is not None:
             self.monitor.legs.note(order)
         return order
+
+
+def _unsettled(orders: Sequence[Order]) -> str:
+    """Why orders that are there forbid new risk in their symbol."""
+    for order in orders:
+        if order.state in _NO_RISK:
+            return f"order {order.order_id} is {order.state}: no new risk until it is settled"
+    return ""
+
+
+def _whole(orders: Sequence[Order], strategy: str) -> list[Order]:
+    """A strategy's own among some orders, pieces of others left out."""
+    mine = [order for order in orders if order.strategy == strategy]
+    whole = {order.order_id for order in mine if order.handling.pieces}
+    return [order for order in mine if order.parent_id not in whole]

@@ -118,7 +118,7 @@ class Course:
     def __init__(self, history: PriceHistory, answer: Columns, ground: Ground) -> None:
         self.history, self._ground = history, ground
         self._account = account_of(history.symbol, ground.terms)
-        self._places = np.searchsorted(ground.times, history.times)
+        self._places = _places(history.times, ground.times)
         self._begin = int(np.searchsorted(self._places, ground.first))
         self._traded = np.flatnonzero(history.traded)
         self._signals = np.flatnonzero(signalling(answer) & history.traded).tolist()
@@ -238,9 +238,14 @@ def equity_of(ground: Ground) -> NDArray[np.float64]:
 
 def _closes(history: PriceHistory, ground: Ground) -> NDArray[np.float64]:
     """The last traded close at each instant; 0 before the first, when nothing can be held."""
-    places = np.searchsorted(ground.times, history.times[history.traded])
-    last = np.searchsorted(places, np.arange(len(ground.times)), side="right")
-    return np.concatenate([[0.0], history.close[history.traded]])[last]
+    traded = np.zeros(len(ground.times), np.intp)
+    traded[_places(history.times, ground.times)[history.traded]] = 1
+    return np.concatenate([[0.0], history.close[history.traded]])[np.cumsum(traded)]
+
+
+def _places(times: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where some instants stand among all."""
+    return np.arange(len(among)) if len(times) == len(among) else np.searchsorted(among, times)
 
 
 def _mark_others(ground: Ground, courses: Sequence[Course], now: int, bars: Mapping[str, Bar]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from workbench.errors import IllegalTransition
 from workbench.model import FINAL, Order
 from workbench.model import OrderState as S
-from workbench.ports import OrderRepository
+from workbench.ports import OrderRepository, Verdict
 
 __all__ = ["AT_BROKER", "FINAL", "IN_FLIGHT", "TRANSITIONS", "WORKING", "OrderEvent", "following", "move"]
 
@@ -192,5 +193,12 @@ def following(state: S, event: E) -> S:
 def move(repository: OrderRepository, order: Order, event: E, at: datetime) -> Order:
     """Move an order along the table, keep it and journal the event: the order as it is now."""
     moved = order.but(state=following(order.state, event))
-    repository.change_order(moved, event, at)
+    repository.change_order(moved, event, at, order.state)
     return moved
+
+
+def decide(repository: OrderRepository, order: Order, verdicts: Sequence[Verdict], event: E, at: datetime) -> Order:
+    """Keep a new order with what was decided of it, as one: the order as it is then."""
+    decided = order.but(state=following(order.state, event))
+    repository.add_order(decided, verdicts, at, event)
+    return decided

@@ -83,7 +83,9 @@ def test_a_contract_has_its_lot_tick_expiry_and_strike(server: OpenAlgoServer) -
     option = symbols.contract(asked, "NFO:NIFTY31DEC3025000CE")
     assert (option.lot, option.tick, option.expiry, option.strike, option.freeze, option.kind) == (
         65, D("0.05"), date(2030, 12, 31), 25_000, 1800, "CE")  # fmt: skip
-    assert option.instrument == Instrument("NFO:NIFTY31DEC3025000CE", "INR", tick=D("0.05"), lot=D(65), venue="NFO")
+    assert option.instrument == Instrument(
+        "NFO:NIFTY31DEC3025000CE", "INR", tick=D("0.05"), lot=D(65), venue="NFO", expiry=date(2030, 12, 31)
+    )
     share = symbols.contract(asked, "NSE:SBIN")
     assert (share.lot, share.expiry, share.strike, share.freeze) == (1, None, None, None)
     asked.close()

@@ -14,13 +14,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench_plugins.paper_broker import PaperBroker
-from workbench_plugins.paper_depth import Depth, Level, Quote
 from workbench_plugins.paper_realism import Realism
 from workbench_plugins.paper_report import compare_fills, realism_report
 
 from workbench.errors import BadInput, Refused, UnknownName
 from workbench.fills import Costs
-from workbench.model import Bar, Handling, Instrument, Order, OrderState, OrderType, Protection, Side, Validity
+from workbench.model import (
+    Bar,
+    Depth,
+    Handling,
+    Instrument,
+    Level,
+    Order,
+    OrderState,
+    OrderType,
+    Protection,
+    Quote,
+    Side,
+    Validity,
+)
 from workbench.ports import BrokerOrder, Execution
 
 D = Decimal

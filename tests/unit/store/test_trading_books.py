@@ -409,7 +409,7 @@ def test_an_account_keeps_the_cash_and_a_session_the_feed_it_was_made_with(datab
     assert book.open_account("a", "paper", "USD", D(5)) == D("1000.50")
     assert [(row.account, row.cash, row.currency) for row in book.accounts()] == [("a", "1000.50", "USD")]
     made = book.begin("s", "a", {"kind": "loop", "symbols": ["X", "Y"]})
-    assert (made.state, made.cursor, made.clock, made.bars) == ("running", None, None, 0)
+    assert (made.state, made.cursor, made.clock, made.bars) == ("starting", None, None, 0)
     assert book.begin("s", "a", {"kind": "poll", "symbols": ["Z"]}) == made
     assert (book.symbols("a"), book.symbols("nobody")) == (["X", "Y"], [])
 
@@ -437,7 +437,7 @@ def test_a_state_is_journalled_when_it_changes_and_not_again(database: TradingDa
     assert [(row.state, row.reason) for row in book.all()] == [("blocked", "paused")]
     with database.reading() as connection:
         facts = list(connection.scalars(select(t.journal.c.facts).where(t.journal.c.subject == "a")))
-    assert [fact["event"] for fact in facts] == ["made", "blocked", "blocked"]
+    assert [fact["event"] for fact in facts] == ["made", "running", "blocked", "blocked"]
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------

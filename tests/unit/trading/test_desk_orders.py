@@ -10,9 +10,10 @@ import pytest
 
 from tests.doubles import MemoryDrifts, request
 from tests.unit.trading.test_order_manager import NOW, Desk
-from workbench.model import Bar, BookingKind, Fill, Order, OrderState, OrderType, Position, Protection, Side
+from workbench.model import BookingKind, Fill, Order, OrderState, OrderType, Position, Protection, Side
 from workbench.ports import BrokerOrder, Request
 from workbench.trading.desk_orders import DeskOrders, Done
+from workbench.trading.price_watch import Last
 
 D = Decimal
 T, S = OrderType, OrderState
@@ -26,12 +27,11 @@ class Counter(Desk):
         super().__init__(**({"types": ALL, "modify": True, "lot": "1", "tick": "0.05"} | capabilities))
         self.drifts = MemoryDrifts()
         self.priced = {"X", "Y"}
-        self.orders = DeskOrders(self.manager, "a", self.drifts, self.last_bar)
+        self.orders = DeskOrders(self.manager, "a", self.drifts, self.last_price)
         self.number = 0
 
-    def last_bar(self, symbol: str) -> Bar | None:
-        at = NOW - timedelta(days=1)
-        return Bar(symbol, at, NOW, D(100), D(100), D(100), D(100)) if symbol in self.priced else None
+    def last_price(self, symbol: str) -> Last | None:
+        return Last(NOW - timedelta(days=1), D(100)) if symbol in self.priced else None
 
     def ask(self, kind: str, body: Any, again: Request | None = None) -> Done:
         self.number += 1

@@ -52,7 +52,8 @@ class House:
             self.database.change_counter(), self.clock,
         )  # fmt: skip
 
-    def make(self, standing: Standing) -> LiveSession:
+    def make(self, account: str, standing: Standing | None) -> LiveSession:
+        assert standing is not None
         self.asked.append((standing.strategy, standing.stage))
         name = standing.strategy
         self.book.begin(name, standing.account, {"symbols": ["X"]})
@@ -71,7 +72,7 @@ class House:
     def close(self) -> None:
         self.database.close()
 
-    def holds(self, account: str) -> bool:
+    def holds(self, account: str, strategy: str | None) -> bool:
         if self.repository.open_orders(account):
             return True
         held = sum(fill.side.sign * fill.size for fill in self.repository.fills(account))
@@ -235,7 +236,7 @@ def test_a_demoted_strategy_that_still_holds_is_closed_by_an_engine_that_begins_
     later.look()
     assert later.running() == ["s"]
     later.bar()
-    assert (later.running(), later.holds("paper:s")) == ([], False)
+    assert (later.running(), later.holds("paper:s", None)) == ([], False)
     assert later.state("s") == ("ended", "the strategy went to stage retired")
     later.close()
 

@@ -480,20 +480,20 @@ def test_a_strategy_that_leaves_closes_what_it_holds_and_is_gone_once_that_is_do
     room = begun(tmp_path, history, scripted([history], {"entries": {20, 22, 23, 24}}), stop="5", target="9")
     room.to(21)
     assert len(room.repository.open_orders(room.account)) == 2
-    assert not room.session.is_leaving
-    room.session.leave("the strategy went to stage backtested")
-    room.session.leave("and then somewhere else")
+    assert not room.session.leaving.reason
+    room.session.leaving.leave("the strategy went to stage backtested")
+    room.session.leaving.leave("and then somewhere else")
     stand(room.database, "s", room.account, Stage.BACKTESTED)
-    assert room.session.is_leaving
-    assert not room.session.is_gone
+    assert room.session.leaving.reason
+    assert not room.session.leaving.is_over
     for _ in range(3):
-        room.session.close_held()
+        room.session.leaving.close_held()
     assert [o.side for o in room.orders() if o.type is OrderType.MARKET] == [Side.BUY, Side.SELL]
     assert room.alert(action="buy") == ("refused", "the strategy went to stage backtested")
     room.step()
     assert (room.held(), room.fills()[-1][:2]) == (0, (22, Side.SELL))
-    room.session.close_held()
-    assert room.session.is_gone
+    room.session.leaving.close_held()
+    assert room.session.leaving.is_over
     room.step(2)
     assert len(room.fills()) == 2
     assert room.notes("leaving") == ["the strategy went to stage backtested"]
@@ -503,10 +503,10 @@ def test_a_strategy_that_leaves_closes_what_it_holds_and_is_gone_once_that_is_do
 def test_a_strategy_that_leaves_takes_back_the_entry_that_waits(room: Room) -> None:
     room.to(21)
     room.alert(action="buy")
-    room.session.leave("retired")
-    room.session.close_held()
+    room.session.leaving.leave("retired")
+    room.session.leaving.close_held()
     assert [order.state for order in room.orders()] == [OrderState.CANCELLED]
-    assert room.session.is_gone
+    assert room.session.leaving.is_over
 
 
 # ---- a crash ---------------------------------------------------------------------------------------------------------
@@ -531,16 +531,16 @@ class Crashing(SqlOrderRepository):
         self._count()
         return super().add_signal(signal)
 
-    def add_order(self, order: Order, verdicts: Any, at: datetime) -> None:
+    def add_order(self, order: Order, verdicts: Any, at: datetime, event: str = "") -> None:
         self._count()
-        super().add_order(order, verdicts, at)
+        super().add_order(order, verdicts, at, event)
 
-    def change_order(self, order: Order, event: str, at: datetime) -> None:
+    def change_order(self, order: Order, event: str, at: datetime, before: str = "") -> None:
         if self.after:
-            super().change_order(order, event, at)
+            super().change_order(order, event, at, before)
         self._count()
         if not self.after:
-            super().change_order(order, event, at)
+            super().change_order(order, event, at, before)
 
     def authorise(self, order: Order, at: datetime) -> str:
         if not self.after:

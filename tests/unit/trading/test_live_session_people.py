@@ -90,7 +90,7 @@ def test_a_session_that_leaves_takes_no_order_and_still_cancels_and_closes(room:
     room.to(21)
     room.alert(action="buy")
     room.step()
-    room.session.leave("retired")
+    room.session.leaving.leave("retired")
     assert room.session.carry_out(ask(room, "place", PLACE)).reason == "retired"
     assert room.session.carry_out(ask(room, "close-all", {})).status == "done"
     room.step()
@@ -165,12 +165,12 @@ def test_a_strategy_that_leaves_is_gone_though_others_hold_something(tmp_path: P
     others_trade(tmp_path, "X")
     room = begun(tmp_path)
     room.to(21)
-    room.session.leave("retired")
+    room.session.leaving.leave("retired")
     for _ in range(3):
-        room.session.close_held()
+        room.session.leaving.close_held()
         room.step()
-    room.session.close_held()
-    assert room.session.is_gone
+    room.session.leaving.close_held()
+    assert room.session.leaving.is_over
     room.close()
 
 

@@ -55,6 +55,12 @@ class FaultyLine:
         self._listener: BrokerListener | None = None
         self._deaf = False
 
+    market = None
+
+    def close(self) -> None:
+        """Close the broker behind it."""
+        self.behind.close()
+
     @property
     def capabilities(self) -> BrokerCapabilities:
         """What the broker behind it claims now."""
