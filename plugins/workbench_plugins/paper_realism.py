@@ -67,7 +67,7 @@ class Realism:
         """Realism from a table of settings or from a text such as "volume_share=0.1, spread_bps=4". Raises BadInput."""
         if given is None or isinstance(given, Realism):
             return given or Realism()
-        return Realism(**read_settings("realism", given, tuple(f.name for f in fields(Realism)), whole=_WHOLE))
+        return Realism(**read_settings("realism", given, NAMES, WHOLE))
 
     @property
     def needs_volume(self) -> bool:
@@ -103,7 +103,10 @@ class Realism:
         return self.jitter_bps * drawn / 2**48
 
 
-_WHOLE = ("latency_bars", "seed")
+NAMES = tuple(f.name for f in fields(Realism))
+"""The settings of realism."""
+WHOLE = ("latency_bars", "seed")
+"""Those that are whole numbers."""
 
 
 def read_settings(

@@ -30,9 +30,9 @@ class CostRow:
     """How one run's fills differ from another's, in the currency of the prices.
 
     `fills` and `size` are counts and units of the realistic run, `more_fills` and `more_size` what it has beyond the
-    other. `buy_bps` and `sell_bps` are how much worse its average prices are, in basis points of the other's (None
-    where one of the two did not trade that side). `cash` is what its fills brought (negative: took) beyond the other's,
-    of which `fees` are higher fees; where sizes differ, part of `cash` is in positions instead.
+    other. `buy_bps` and `sell_bps` are how much worse its prices are, fill by fill, in basis points of the other (None
+    where one of the two has other fills on that side). `cash` is what its fills brought (negative: took) beyond the
+    other's, of which `fees` are higher fees; where sizes differ, part of `cash` is in positions instead.
     """
 
     name: str
@@ -87,14 +87,13 @@ def _cash(fills: Sequence[Filled]) -> Decimal:
     return sum((-f.side.sign * f.size * f.price - f.fee for f in fills), Decimal(0))
 
 
-def _average(side: Side, fills: Sequence[Filled]) -> Decimal | None:
-    mine = [fill for fill in fills if fill.side is side]
-    return sum((f.size * f.price for f in mine), Decimal(0)) / _size(mine) if mine else None
-
-
 def _worse(side: Side, baseline: Sequence[Filled], realistic: Sequence[Filled]) -> Decimal | None:
-    """By how many basis points the average price of a side is worse; rounded to a hundredth."""
-    before, now = _average(side, baseline), _average(side, realistic)
-    if before is None or now is None:
+    """By how many basis points a side's prices are worse, fill by fill; rounded to a hundredth.
+
+    None where one has other fills: a year of averages at other sizes and times would say nothing of prices.
+    """
+    pairs = [[f.price for f in fills if f.side is side] for fills in (baseline, realistic)]
+    if not pairs[0] or len(pairs[0]) != len(pairs[1]):
         return None
-    return round(side.sign * (now / before - 1) * 10_000, 2)
+    ratios = [now / before for before, now in zip(*pairs, strict=True)]
+    return round(side.sign * (sum(ratios, Decimal(0)) / len(ratios) - 1) * 10_000, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import cached_property
@@ -22,7 +22,7 @@ from workbench.settings import Settings, load_settings
 if TYPE_CHECKING:
     from workbench.bootstrap.trading_desk import TradingDesk
     from workbench.data import PriceHistory
-    from workbench.fills import Terms
+    from workbench.fills import Costs, Terms
     from workbench.proofs import Proofs
     from workbench.research import Backtest, RunSpec, WalkForward
     from workbench.risk import RiskChain
@@ -279,6 +279,7 @@ class Workbench:
         last_days: int | None = None,
         precomputed: bool = False,
         record: bool = True,
+        broker: Callable[[Costs], BarBroker] | None = None,
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> Replay:
@@ -286,7 +287,8 @@ class Workbench:
 
         Without data, `strategy` is the id of a recorded run, which is replayed on its own data, parameters and options.
         Bar by bar, or `precomputed` for a strategy with a proof that it does not look ahead: answered once, and only
-        bars in which something can happen go through the order path.
+        bars in which something can happen go through the order path. A `broker` made with the run's costs takes the
+        place of the paper broker as it comes; such a run is another one, and is not recorded.
         """
         from workbench.bootstrap.replaying import job_of, record_replay, run_replay
 
@@ -294,8 +296,9 @@ class Workbench:
         if data is None:
             strategy, data, params, last_days, options = job_of(self.registry, strategy, params, last_days, options)
         chosen, spec = self.spec(strategy, data, params, **options)
-        run = run_replay(self, chosen, spec, last_days, precomputed, progress)
-        return record_replay(self, run, chosen, spec, last_days, began) if record else run
+        run = run_replay(self, chosen, spec, last_days, precomputed, progress, broker)
+        keeps = record and broker is None
+        return record_replay(self, run, chosen, spec, last_days, began) if keeps else run
 
     def rerun(self, run_id: str, progress: ProgressCallback = no_progress) -> dict[str, Any]:
         """Make a recorded run again and say whether code, data, environment and figures are the same; not recorded."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.bootstrap.recording import Chosen, as_json, code_of, record
 from workbench.errors import BadInput, Refused
 from workbench.model import new_id
-from workbench.ports import Artifact, ProgressCallback, RunRegistry
+from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRegistry
 
 if TYPE_CHECKING:
     from workbench.bootstrap.desk import Workbench
+    from workbench.fills import Costs
     from workbench.research import RunSpec
     from workbench.trading import Replay
 
@@ -73,12 +74,15 @@ def run_replay(
     last_days: int | None,
     precomputed: bool,
     progress: ProgressCallback,
+    make_broker: Callable[[Costs], BarBroker] | None = None,
 ) -> Replay:
     """Replay a spec, not recorded."""
     from workbench.research import data_dict
     from workbench.trading.precomputed import replay_precomputed
     from workbench.trading.replay import replay
 
+    if precomputed and make_broker is not None:
+        raise BadInput("precomputed", True, "stands for the rule for fills alone", "replay bar by bar with this broker")
     if precomputed:
         require_no_lookahead(bench.registry, chosen)
     histories, terms = bench.histories(spec), spec.terms()
@@ -86,7 +90,8 @@ def run_replay(
     trade_from = 0
     if last_days is not None:
         trade_from = max(int(h.times[-1]) for h in histories) - last_days * 86_400 * 10**9
-    given = chosen.name, chosen.strategy, histories, terms, bench.paper_broker(terms), bench.risk_chain()
+    broker = bench.paper_broker(terms) if make_broker is None else make_broker(terms.costs)
+    given = chosen.name, chosen.strategy, histories, terms, broker, bench.risk_chain()
     if precomputed:
         run = replay_precomputed(*given, trade_from=trade_from, progress=progress)
     else:
