@@ -97,6 +97,7 @@ class OpenAlgoBroker:
             modify=True,
             exact_cash=False,
             listed_within=listed_within,
+            places=2,
         )
 
     def __repr__(self) -> str:

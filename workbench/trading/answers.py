@@ -88,15 +88,21 @@ class Answers:
             elif named.broker_id != order.broker_id:
                 yield OrderEvent.ACKNOWLEDGE, named
 
-    @staticmethod
-    def _changed(order: Order, report: BrokerOrder) -> Order | None:
-        """The order with the broker's size and prices, where those differ."""
-        size = report.size if report.size > order.filled else order.size
-        limit = report.limit if report.limit is not None and order.limit is not None else order.limit
-        level = report.level if report.level is not None and order.level is not None else order.level
+    def _changed(self, order: Order, report: BrokerOrder) -> Order | None:
+        """The order with the broker's size and prices, where those differ by more than it rounds them."""
+        size = self._told(order.size, report.size) if report.size > order.filled else order.size
+        limit = order.limit if order.limit is None else self._told(order.limit, report.limit)
+        level = order.level if order.level is None else self._told(order.level, report.level)
         if (size, limit, level) == (order.size, order.limit, order.level):
             return None
         return order.but(size=size, limit=limit, level=level)
+
+    def _told(self, ours: Decimal, told: Decimal | None) -> Decimal:
+        """A value as the broker tells it; ours where it tells none, or the same as far as it tells it."""
+        places = self._manager.broker.capabilities.places
+        if told is None or (places is not None and abs(ours - told) <= Decimal(5).scaleb(-places - 1)):
+            return ours
+        return told
 
     def _report(self, order: Order, event: OrderEvent) -> None:
         """Move an order by what the broker says; what cannot be is put before a person."""

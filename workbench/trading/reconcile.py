@@ -104,7 +104,7 @@ class Reconciler:
         missing = self.manager.answers.missing
         flight = now >= self._due["flight"] and (bool(states & IN_FLIGHT) or bool(missing))
         orders = now >= self._due["orders"] and bool(states & AT_BROKER)
-        books = now >= self._due["books"]
+        books = now >= self._due["books"] or bool(self._trouble)  # it answers again: that is told at once
         for name, every in (("flight", IN_FLIGHT_EVERY), ("orders", ORDERS_EVERY), ("books", BOOKS_EVERY)):
             if now >= self._due[name]:
                 self._due[name] = now + every

@@ -146,6 +146,26 @@ def test_a_change_the_broker_takes_is_the_orders(desk: Desk, asked: dict[str, De
     assert desk.broker.modified[0].order_id == order.order_id
 
 
+@pytest.mark.parametrize(
+    ("places", "told", "limit_after"),
+    [
+        (2, "90.00", "90.0025"),
+        (2, "90.01", "90.01"),
+        (None, "90.00", "90.00"),
+        (2, "90.0075", "90.0025"),
+        (2, "90.008", "90.008"),
+    ],
+)
+def test_what_a_broker_rounds_when_it_tells_it_is_no_change(places: int | None, told: str, limit_after: str) -> None:
+    desk = Desk(**KINDS, places=places, tick="0.0025")
+    [order] = desk.trade("buy", 10, T.LIMIT, limit=D("90.0025"))
+    desk.manager.answers.on_order(
+        BrokerOrder("a", "X", Side.BUY, D("10.004"), S.ACKED, order.client_order_id, order.broker_id, T.LIMIT, D(told))
+    )
+    assert desk.now(order).limit == D(limit_after)
+    assert desk.now(order).size == (10 if places else D("10.004"))
+
+
 def test_a_change_of_an_order_filled_in_part_keeps_what_filled(desk: Desk) -> None:
     order = limit(desk)
     desk.fill(order, 4)

@@ -344,6 +344,16 @@ def test_a_silent_broker_is_asked_ever_more_rarely_and_said_once(room: Room) -> 
     assert room.reconciler.trouble == ""
 
 
+def test_that_a_broker_answers_again_is_said_with_the_first_answer(room: Room) -> None:
+    room.lose()
+    room.broker.silent = ConnectionError("reset")
+    room.run(4)
+    assert room.drifts.last_look[0] == room.reconciler.trouble != ""
+    room.broker.silent = None
+    room.run(4.5)  # the next look is one at orders in flight
+    assert (room.reconciler.trouble, room.drifts.last_look[0]) == ("", "")
+
+
 # ---- orders and fills of others --------------------------------------------------------------------------------------
 
 
