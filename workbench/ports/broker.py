@@ -81,8 +81,8 @@ class BrokerCapabilities:
     taken stands in `orders()`: absence before that proves nothing. `types` are held at the broker. `protection` says
     that it keeps stop, target and trail of a position as one-cancels-other orders and clamps reduce-only orders.
     `products` are the margin products it knows, the first its default. `exact_cash` says that `cash` is what deposits
-    and fills alone explain, to the cent. `places` is to how many decimals it tells an order's size and prices back, where
-    that is fewer than it takes: a difference that small is none.
+    and fills alone explain, to the cent. `places` is to how many decimals it tells an order's size and prices back,
+    where that is fewer than it takes: a difference that small is none.
     """
 
     resend: str = "blind"
