@@ -57,6 +57,7 @@ class OrderForm:
             *self._rows(), styles={"background": "#fff", "border": "1px solid #bcc5ce", "border-radius": "10px",
             "padding": "10px 16px"}, sizing_mode="stretch_width", margin=(4, 0), css_classes=["order-form"],
         )  # fmt: skip
+        self._symbol.param.watch(lambda _: self._selected(), "value")
         self._account.param.watch(lambda _: self._choose_account(), "value")
         for widget in self._inputs():
             widget.param.watch(lambda _: self._filled(), "value_input" if hasattr(widget, "value_input") else "value")
@@ -99,8 +100,13 @@ class OrderForm:
         self._other.visible = self._account.value in self._page.bench.settings.accounts  # its market has many more
         self._symbol.visible = bool(names) or not self._other.visible
         if list(self._symbol.options) != names:
+            kept = self._symbol.value
             self._symbol.options = names
-            self._symbol.value = names[0] if names else None
+            self._symbol.value = kept if kept in names else next(iter(names), None)
+
+    def _selected(self) -> None:
+        """A symbol was selected: what was typed before is not meant any more."""
+        self._other.value = self._other.value_input = ""
 
     def _filled(self) -> None:
         """Something was filled in: it is another order than before. Show what its type needs."""

@@ -287,15 +287,15 @@ class OpenAlgoBroker:
         return order.broker_id
 
     def _fields(self, order: Order) -> Body:
-        """An order's fields on the wire; Refused where it cannot go, NotSent where the mode expected is not certain."""
+        """An order's fields on the wire; Refused where it cannot go, NotSent where the mode is not the expected one."""
         if self._expected:
             try:
                 self._api.mode()
             except Unanswered as error:
                 raise NotSent(f"OpenAlgo's mode is not known and {self._expected} is expected: {error}") from None
-        words = self._wrong_mode() or objection(
-            order, self._account, self.capabilities, self._symbols.to_wire, is_sent=True
-        )
+        if wrong := self._wrong_mode():
+            raise NotSent(wrong)
+        words = objection(order, self._account, self.capabilities, self._symbols.to_wire, is_sent=True)
         if words:
             raise Refused(words)
         return fields_of(order, *self._symbols.to_wire(order.symbol), self.capabilities.products[0])

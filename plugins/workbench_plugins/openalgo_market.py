@@ -38,7 +38,8 @@ class OpenAlgoMarket:
             self._stream.subscribe([symbol])
             tick = self._stream.last(symbol)
             if tick is not None and self._stream.age(symbol) < FRESH:
-                return LastPrice(symbol, tick.at or self._clock(), tick.price)
+                now = self._clock()  # a feed that is ahead must take no clock along
+                return LastPrice(symbol, min(tick.at or now, now), tick.price)
         told = self._asked("quotes", symbol)
         return LastPrice(symbol, self._clock(), _price(told, "ltp", f"quote of {symbol}", symbol))
 

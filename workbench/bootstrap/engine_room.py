@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from workbench.bootstrap.desk import Workbench
-from workbench.bootstrap.venues import Venues
+from workbench.bootstrap.venues import Opening, Venues
 from workbench.data import Calendar, PriceHistory
 from workbench.errors import BadInput
 from workbench.fills import Terms
@@ -32,6 +33,7 @@ from workbench.trading import (
     QuietFeed,
     ReplayFeed,
     WallClock,
+    take_over,
 )
 
 if TYPE_CHECKING:
@@ -90,9 +92,13 @@ class EngineRoom:
         part = self._by_hand(account) if standing is None else self._of_strategy(standing)
         book, venue = self._desk.session_book, self._venues.venue(account, part.terms)
         try:
-            known = {row.account for row in book.accounts()}
-            cash = part.terms.cash if account in known else self._venues.first_cash(account, venue, part.terms)
-            cash = book.open_account(account, venue.name, part.currency, cash)
+            known = next((row for row in book.accounts() if row.account == account), None)
+            if known is not None:
+                self._venues.check_kept(known, venue, part.currency)
+                opening = Opening(Decimal(known.cash))
+            else:
+                opening = self._venues.opening(account, venue, part.terms)
+            cash = opening.cash
             if isinstance(venue.broker, BarBroker):
                 venue.broker.open_account(account, cash, part.instruments.values())
             ledger = Ledger.rebuilt({account: cash}, self.repository.books(account))
@@ -102,6 +108,11 @@ class EngineRoom:
                 self.repository, venue.broker, self._bench.risk_chain(self._rules()), ledger, part.instruments,
                 part.feed.now(), hours=part.hours, intent_life=part.life,
             )  # fmt: skip
+            if known is None:
+                with self.repository.transaction():  # the books begin with all that is there, or not at all
+                    book.open_account(account, venue.name, part.currency, cash, venue.mode)
+                    for symbol, (size, price) in opening.there.items():
+                        take_over(manager, account, symbol, size, price, "was there before", "opening")
             watch = None
             if venue.market is not None:
                 watch = PriceWatch(venue.market, manager, account, part.currency, self._clock.elapsed)
@@ -124,8 +135,8 @@ class EngineRoom:
         version, settings, book = standing.version, self._bench.settings, self._desk.session_book
         spec = RunSpec(version.reference, version.data, version.params, version.options)
         strategy, changed = self._strategy(standing)
+        histories = self._bench.histories(spec)  # first: where they cannot be had, nothing has begun
         begun = book.begin(standing.strategy, standing.account, self._feed_doc(standing))
-        histories = self._bench.histories(spec)
         book.set_symbols(standing.account, [history.symbol for history in histories])
         _check_alike(histories)
         feed = self._feed(spec, begun, histories)

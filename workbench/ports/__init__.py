@@ -15,7 +15,7 @@ from workbench.ports.broker import (
 from workbench.ports.data import DataRequest, DataSource, PriceTable
 from workbench.ports.drifts import Drift, DriftBook
 from workbench.ports.inbox import AlertQueue, Hook, Kept, Receipt, Waiting
-from workbench.ports.orders import Fence, OrderRepository
+from workbench.ports.orders import Fence, Guard, OrderRepository, Renewable
 from workbench.ports.progress import ProgressCallback, no_progress
 from workbench.ports.promotion import Evidence, Figure, Gate, GateAnswer, StageBook, StageEvent, Standing, Version
 from workbench.ports.requests import MANUAL, Request, RequestQueue
@@ -51,11 +51,13 @@ __all__ = [
     "Figure",
     "Gate",
     "GateAnswer",
+    "Guard",
     "LastPrice",
     "Market",
     "OrderRepository",
     "PriceTable",
     "ProgressCallback",
+    "Renewable",
     "Request",
     "RequestQueue",
     "RiskContext",

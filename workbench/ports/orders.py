@@ -97,3 +97,25 @@ class OrderRepository(Protocol):
 
     def journal(self) -> Sequence[Mapping[str, str]]:
         """The append-only journal, oldest first; every entry has seq, at, kind and subject."""
+
+
+class Renewable(Protocol):
+    """The lease of this process."""
+
+    seconds: float
+
+    def renew(self) -> None:
+        """Hold it for another while. Raises LeaseLost."""
+
+
+class Guard(Protocol):
+    """The panic fence as the engine uses it."""
+
+    def now(self) -> Fence:
+        """The fence as it stands."""
+
+    def is_flat(self) -> bool:
+        """Whether everything was seen flat since it was raised."""
+
+    def set_flat(self, epoch: int) -> None:
+        """Everything is flat after the panic of this epoch."""

@@ -33,6 +33,9 @@ class Sessions(Protocol):
     def set_state(self, account: str, state: str, reason: str = "") -> None:
         """Say that a session runs, is blocked, failed, finished or ended, and why."""
 
+    def traders(self) -> Mapping[str, str]:
+        """Which strategy trades each account whose session has not ended; MANUAL where people alone do."""
+
     def keep(self, account: str, at: datetime, marks: Mapping[str, Decimal], equity: Decimal) -> None:
         """Between bars: marks and equity as they stand at a moment, by the session's clock."""
 

@@ -65,7 +65,7 @@ def what_forbids(connection: Connection, order: Order, held: Mapping[str, object
 
 
 def _stage_trades(*, by_hand: bool) -> ColumnElement[bool]:
-    """Whether the strategy may take risk in the account; a person's orders may with any, and where none is at home."""
+    """Whether the strategy may take risk in the account; people may with any, and at configured brokers always."""
     staged = exists().where(
         true() if by_hand else t.stages.c.strategy == bindparam("strategy_"),
         t.stages.c.account == bindparam("account_"),
@@ -73,7 +73,7 @@ def _stage_trades(*, by_hand: bool) -> ColumnElement[bool]:
     )
     if not by_hand:
         return staged
-    return or_(staged, exists().where(t.sessions.c.account == bindparam("account_"), t.sessions.c.strategy == MANUAL))
+    return or_(staged, exists().where(t.accounts.c.account == bindparam("account_"), t.accounts.c.mode != ""))
 
 
 _OTHER = t.orders.alias("other")

@@ -22,17 +22,21 @@ class SessionBook:
     def __init__(self, database: TradingDatabase) -> None:
         self._database = database
 
-    def open_account(self, account: str, broker: str, currency: str, cash: Decimal) -> Decimal:
-        """Open an account, unless it is open: the cash it began with."""
+    def open_account(self, account: str, broker: str, currency: str, cash: Decimal, mode: str = "") -> Decimal:
+        """Open an account, unless it is open: the cash it began with. `mode` is for those at configured brokers."""
         with self._database.transaction() as connection:
-            row = {"account": account, "broker": broker, "currency": currency, "cash": f"{cash:f}", "opened_at": wall()}
+            row = {
+                "account": account, "broker": broker, "currency": currency, "cash": f"{cash:f}", "opened_at": wall(),
+                "mode": mode,
+            }  # fmt: skip
             if connection.execute(insert_new(connection, t.accounts), row).rowcount == 1:
-                write(connection, "account", account, wall(), broker=broker, currency=currency, cash=f"{cash:f}")
+                facts = {"broker": broker, "currency": currency, "cash": f"{cash:f}", "mode": mode}
+                write(connection, "account", account, wall(), **facts)
             query = select(t.accounts.c.cash).where(t.accounts.c.account == account)
             return Decimal(connection.execute(query).scalar_one())
 
     def accounts(self) -> Sequence[Row[Any]]:
-        """Every account: account, broker, currency, cash it began with, opened_at."""
+        """Every account: account, broker, currency, cash it began with, opened_at, mode."""
         with self._database.reading() as connection:
             return connection.execute(select(t.accounts).order_by(t.accounts.c.account)).all()
 
@@ -62,6 +66,12 @@ class SessionBook:
         with self._database.reading() as connection:
             rows = connection.execute(select(t.sessions).order_by(t.sessions.c.account)).all()
         return [SessionRow(**row._mapping) for row in rows]
+
+    def traders(self) -> Mapping[str, str]:
+        """Who trades each account that has not ended."""
+        query = select(t.sessions.c.account, t.sessions.c.strategy).where(t.sessions.c.state != "ended")
+        with self._database.reading() as connection:
+            return {row.account: row.strategy for row in connection.execute(query)}
 
     def symbols(self, account: str) -> list[str]:
         """What an account's session trades; empty where it has not begun."""

@@ -205,6 +205,7 @@ accounts = Table(
     Column("currency", String, nullable=False),
     Column("cash", String, nullable=False),
     Column("opened_at", UtcInstant, nullable=False),
+    Column("mode", String, nullable=False, server_default=""),
 )
 
 days = Table(

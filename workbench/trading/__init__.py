@@ -18,6 +18,7 @@ from workbench.trading.price_watch import PriceWatch
 from workbench.trading.reconcile import Reconciled, Reconciler
 from workbench.trading.replay import Replay, account_of, replay
 from workbench.trading.session import BarSession, Market
+from workbench.trading.settling import take_over
 from workbench.trading.tickets import capability_table
 from workbench.trading.transitions import FINAL, TRANSITIONS, WORKING, OrderEvent, following
 
@@ -30,6 +31,7 @@ __all__ = [
     "WallClock",
     "ReplayFeed",
     "QuietFeed",
+    "take_over",
     "PriceWatch",
     "Reconciled",
     "PollFeed",

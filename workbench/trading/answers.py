@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput
 from workbench.fills import whole_lots
-from workbench.model import MONEY_CONTEXT, Fill, Order, OrderState, OrderType
+from workbench.model import MONEY_CONTEXT, Fill, Instrument, Order, OrderState, OrderType
 from workbench.model.ticket import check_prices
 from workbench.ports import BrokerOrder, Execution, Verdict
 from workbench.trading.children import children_of
@@ -220,7 +220,9 @@ class Answers:
         if entry.reduce_only or not entry.protection.any:
             return []
         epoch = manager.repository.fence().epoch
-        made = children_of(entry, fill, manager.instruments[entry.symbol], manager.now)
+        # a contract that cannot be looked up now is protected all the same, off its grid: what is held here needs none
+        instrument = manager.instruments.get(entry.symbol, Instrument(entry.symbol))
+        made = children_of(entry, fill, instrument, manager.now)
         return [self._child(child.but(epoch=epoch)) for child in made]
 
     def _child(self, child: Order) -> Order:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from typing import Protocol
 
 from workbench.errors import LeaseLost, WorkbenchError
 from workbench.model import Stage
-from workbench.ports import AlertQueue, Fence, RequestQueue, Sessions, StageBook, Standing, Waiting
+from workbench.ports import AlertQueue, Fence, Guard, Renewable, RequestQueue, Sessions, StageBook, Standing, Waiting
 from workbench.trading.clock import Clock
 from workbench.trading.live_session import LiveSession
 
@@ -26,26 +26,7 @@ RUNNING = (Stage.PAPER, Stage.LIVE, Stage.PAUSED)
 """Stages whose strategies have a session; a paused one takes no entries, but its stops and exits work."""
 
 
-class Renewable(Protocol):
-    """The lease of this process."""
-
-    seconds: float
-
-    def renew(self) -> None:
-        """Hold it for another while. Raises LeaseLost."""
-
-
-class Guard(Protocol):
-    """The panic fence as the engine uses it."""
-
-    def now(self) -> Fence:
-        """The fence as it stands."""
-
-    def is_flat(self) -> bool:
-        """Whether everything was seen flat since it was raised."""
-
-    def set_flat(self, epoch: int) -> None:
-        """Everything is flat after the panic of this epoch."""
+_MOVED = "the strategy trades another account now"
 
 
 class Engine:
@@ -76,6 +57,8 @@ class Engine:
         self._configured = configured
         self._sessions: dict[str, tuple[Standing | None, LiveSession]] = {}
         self._tried: dict[str, tuple[Standing | None, float]] = {}
+        self._moved: set[str] = set()
+        """Accounts whose strategy trades another one now."""
         self._seen: object = None
         self._halted = Fence()
         self._renew_at = self._flatten_at = self._retry_at = 0.0
@@ -145,7 +128,8 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - one account that cannot be asked must not keep the others open
                 flat.append(False)
                 self._put_off(account, standing, error, "failed")
-        unmade = [s.account for s in self._stages.all() if s.account and s.account not in self._sessions]
+        unmade = {s.account for s in self._stages.all() if s.account} | set(self._book.traders())
+        unmade -= self._sessions.keys()
         unasked = [account for account in self._configured if account not in self._sessions]  # who knows what is there
         if all(flat) and not unasked and not any(self._holds(account, None) for account in unmade):
             self._fence.set_flat(self._halted.epoch)
@@ -161,57 +145,99 @@ class Engine:
         if account in self._sessions:
             self._end(account)
         self._tried[account] = standing, self._clock.elapsed() + RETRY_SECONDS
-        words = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
-        self._book.set_state(account, state, words)
+        self._book.set_state(account, state, _words(error))
 
     def _follow_stages(self) -> None:
         """Begin and end sessions as the stages say; one that cannot be made is tried again in a while."""
-        standings = self._wanted()
+        wanted = self._wanted()
         for account, (before, session) in list(self._sessions.items()):
-            standing = standings.get(account)
-            if standing is None and before is None:
+            standing = wanted.get(account)
+            if before is None or standing == before:
                 continue
-            if before is None:
-                self._end(account)  # people's until now: a strategy's session goes on with all that is on file
-            elif standing is None:
-                session.leaving.leave("the strategy trades another account now")
-            elif standing != before:
+            if standing is None or standing.strategy != before.strategy:
+                session.leaving.leave(_MOVED)
+            else:
                 self._sessions[account] = standing, session
                 self._tell(standing, session)
-        for account, standing in standings.items():
+        for account, standing in wanted.items():
+            running = account in self._sessions and (standing is None or self._sessions[account][0] is not None)
             tried, again_at = self._tried.get(account, (None, 0.0))
-            if account in self._sessions or (tried == standing and self._clock.elapsed() < again_at):
+            if running or (tried == standing and account in self._tried and self._clock.elapsed() < again_at):
                 continue
             if standing is not None and standing.stage not in RUNNING and not self._holds(account, None):
                 # nothing to close: looked at again when its stage changes
                 self._tried[account] = standing, float("inf")
                 continue
+            self._begin(account, standing)
+
+    def _begin(self, account: str, standing: Standing | None) -> None:
+        """Begin an account's session; people keep theirs where a strategy's cannot be made."""
+        try:
+            session = self._make(account, standing)
+            if account in self._sessions:
+                self._end(account)  # people's until now: this one goes on with all that is on file
+            self._sessions[account] = standing, session
+            session.start()
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
+            words = _words(error)
+            if account not in self._sessions or self._sessions[account][0] is standing:
+                self._put_off(account, standing, error, "blocked")
+            self._tried[account] = standing, self._clock.elapsed() + RETRY_SECONDS
+            if standing is not None and account in self._configured:
+                self._instead(account, f"{standing.strategy} cannot trade here: {words}")
+        else:
+            self._tried.pop(account, None)
+            self._tell(standing, session)
+
+    def _instead(self, account: str, words: str) -> None:
+        """People's session where a strategy's cannot be: what is held stays protected, and can be closed."""
+        if account not in self._sessions:
             try:
-                session = self._make(account, standing)
-                self._sessions[account] = standing, session
-                session.start()
+                self._sessions[account] = None, self._make(account, None)
+                self._sessions[account][1].start()
             except LeaseLost:
                 raise
-            except Exception as error:  # noqa: BLE001 - one session's trouble must not stop the others
-                self._put_off(account, standing, error, "blocked")
-            else:
-                self._tried.pop(account, None)
-                self._tell(standing, session)
+            except Exception:  # noqa: BLE001 - why is said already; it is tried again with the strategy's
+                if account in self._sessions:
+                    self._end(account)
+                return
+        self._book.set_state(account, "running", words)
 
     def _wanted(self) -> dict[str, Standing | None]:
-        """The accounts that need a session, each with the strategy that trades there; None where people alone do."""
+        """The accounts that need a session, each with the strategy that trades there; None where people alone do.
+
+        A strategy that trades, and holds, in an account which is no longer its own has to leave it first.
+        """
         found: dict[str, Standing | None] = dict.fromkeys(self._configured)
-        for standing in self._stages.all():
-            account = standing.account
-            runs = self._sessions.get(account, (None, None))[0] is not None or standing.stage in RUNNING
-            if account and (account not in found or runs or self._holds(account, standing.strategy)):
+        standings = {standing.strategy: standing for standing in self._stages.all()}
+        for standing in standings.values():
+            account, other = standing.account, found.get(standing.account)
+            if not account or (other is not None and standing.stage not in RUNNING):
+                continue
+            runs = standing.stage in RUNNING or self._runs(account, standing.strategy)
+            if account not in found or runs or self._holds(account, standing.strategy):
                 found[account] = standing
+        for account, name in self._book.traders().items():
+            its, mine = found.get(account), standings.get(name)
+            if mine is None or mine.account == account or (its is not None and its.strategy == name):
+                continue
+            if self._runs(account, name) or self._holds(account, name):
+                found[account] = replace(mine, account=account, stage=Stage.RETIRED)
+        self._moved = {account for account, its in found.items() if its and standings[its.strategy].account != account}
         return found
 
-    @staticmethod
-    def _tell(standing: Standing | None, session: LiveSession) -> None:
+    def _runs(self, account: str, strategy: str) -> bool:
+        """Whether a strategy's session runs in an account."""
+        standing = self._sessions.get(account, (None, None))[0]
+        return standing is not None and standing.strategy == strategy
+
+    def _tell(self, standing: Standing | None, session: LiveSession) -> None:
         if standing is None:
             session.let_in("")
+        elif standing.account in self._moved:
+            session.leaving.leave(_MOVED)
         elif standing.stage not in RUNNING:
             session.leaving.leave(f"the strategy went to stage {standing.stage}")
         else:
@@ -270,3 +296,7 @@ class Engine:
             standing, _ = self._sessions[session.account]  # looked up for each alert: it is there
             self._put_off(session.account, standing, error, "failed")
             return "refused", f"{type(error).__name__}: {error}"
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"

@@ -55,12 +55,19 @@ class Feed(Protocol):
     def is_finished(self) -> bool:
         """Whether nothing will come any more."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a later instant than the one given last has closed already."""
+
 
 class ReplayFeed:
     """The last days of some histories, at a pace of its own; looped, each lap some weeks later than the one before.
 
     Its clock is the end of the last bar given. Laps are moved by whole weeks, so that days of the week stay.
     """
+
+    is_behind = False
+    """It gives each at its own time."""
 
     def __init__(
         self, histories: Sequence[PriceHistory], *, last_days: int, seconds_per_bar: float, loop: bool, clock: Clock
@@ -165,6 +172,8 @@ class QuietFeed:
         """The clock's time."""
         return self._clock.now()
 
+    is_behind = False
+
     @property
     def is_finished(self) -> bool:
         """Never: what people ask for may always come."""
@@ -218,6 +227,11 @@ class PollFeed:
             self._due = self._clock.elapsed() + self._every
             self._look()
         return self._queue.popleft() if self._queue else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more wait: it was away, or the file grew by several."""
+        return bool(self._queue)
 
     def now(self) -> datetime:
         """The clock's time."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from workbench.model import Action, OrderState, Signal
 from workbench.trading.answers import EXTERNAL
+from workbench.trading.monitor import FIRST_PAUSE, LONGEST_PAUSE
 from workbench.trading.order_manager import OrderManager
 from workbench.trading.price_watch import Last
+
+_REFUSED = (OrderState.REJECTED, OrderState.DENIED)
 
 
 class Leaving:
@@ -25,6 +28,8 @@ class Leaving:
         self._manager, self._account, self._name = manager, account, name
         self._last, self._shared = last, shared
         self._closed_at: datetime | None = None
+        self._again: dict[str, tuple[datetime, timedelta]] = {}
+        """After a refused exit: when a symbol is tried again, and how long after that the next time."""
         self.reason = ""
         """Why it leaves; empty while it stays."""
 
@@ -58,8 +63,10 @@ class Leaving:
         for position in manager.ledger.positions(self._account):
             if position.direction is None or not self._closes(position.strategy):
                 continue
+            if not self._may_try(position.symbol):
+                continue
             last = self._last(position.symbol)
-            manager.handle(
+            made = manager.handle(
                 Signal(
                     source="stage",
                     key=f"{self._account}|{position.strategy}|{position.symbol}|{manager.now.isoformat()}|{self.reason}",
@@ -74,6 +81,16 @@ class Leaving:
                     factor=last.factor if last else Decimal(1),
                 )
             )
+            if any(order.state in _REFUSED for order in made):
+                _, pause = self._again.get(position.symbol, (manager.now, FIRST_PAUSE))
+                self._again[position.symbol] = manager.now + pause, min(2 * pause, LONGEST_PAUSE)
+
+    def _may_try(self, symbol: str) -> bool:
+        """Whether an exit may go now: the market is open, as far as is known, and none was refused just now."""
+        manager = self._manager
+        if manager.hours is not None and manager.hours.is_open(manager.now) is False:
+            return False
+        return symbol not in self._again or manager.now >= self._again[symbol][0]
 
     def _closes(self, strategy: str) -> bool:
         """Whether leaving closes what a strategy holds."""

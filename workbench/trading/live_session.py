@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Refused
 from workbench.fills import Terms
-from workbench.model import Action, Protection, Signal, SizeRequest, SizeRule
-from workbench.ports import Broker, DriftBook, Request, Sessions, Waiting
+from workbench.model import Action, Direction, Protection, Signal, SizeRequest, SizeRule
+from workbench.ports import MANUAL, Broker, DriftBook, Request, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
 from workbench.trading.desk_orders import DeskOrders, Done
@@ -21,7 +21,7 @@ from workbench.trading.order_manager import OrderManager
 from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
 from workbench.trading.price_watch import Last, PriceWatch
-from workbench.trading.reconcile import Reconciler
+from workbench.trading.reconcile import Reconciler, wrong_mode
 from workbench.trading.session import BarSession, Market
 
 
@@ -79,12 +79,14 @@ class LiveSession:
         self._limits, self._wall = limits, wall
         markets = [Market(symbol, account, p, fingerprints[symbol]) for symbol, p in past.items()]
         self._bars = BarSession(name, strategy, terms, markets, broker, manager, history=history)
-        self.reconciler = Reconciler(manager, account, drifts, elapsed)
+        self.reconciler = Reconciler(manager, account, drifts, elapsed, mode)
         self._requests = DeskOrders(manager, account, drifts, self._last)
         self.leaving = Leaving(manager, account, name, self._of_bars, shared=shared)
+        self._shared = shared
         self._watch, self._mode, self._on_close = watch, mode, on_close or manager.broker.close
         self._drifts, self._elapsed, self._look_at, self._keep_at = drifts, elapsed, 0.0, 0.0
         self._failed = self._blocked = ""
+        self._told: object = None
         self._finished = False
         self._flattening: Flattening | None = None
 
@@ -103,18 +105,20 @@ class LiveSession:
         """Take entries, or for a reason none; a silent broker and a failed strategy stay reasons of their own."""
         self._blocked = blocked
         was, self.manager.blocked = self.manager.blocked, self._trouble(blocked)
-        if self.manager.blocked and self.manager.blocked != was:
+        if self.manager.blocked and self.manager.blocked != was and self.name != MANUAL:  # people take theirs back
             self.leaving.take_entries_back(self.manager.blocked)
         if not self._failed:
             drift = next(iter(self.manager.drifts.values()), "")
-            words = self.manager.blocked or drift
+            words = self.manager.blocked or drift or ("" if self._watch is None else self._watch.trouble)
             self._book.set_state(self.account, "blocked" if words else "running", words)
 
     def _trouble(self, blocked: str) -> str:
         """Why nothing new is opened: the strategy, its stage, the broker's silence, or the mode it is in."""
+        return self._failed or blocked or self.reconciler.trouble or self._wrong_mode()
+
+    def _wrong_mode(self) -> str:
         now = self.manager.broker.health().mode if self._mode else ""
-        wrong = f"the broker is in mode {now}, and the account is for {self._mode}" if now != self._mode else ""
-        return self._failed or blocked or self.reconciler.trouble or wrong
+        return wrong_mode(now, self._mode) if now != self._mode else ""
 
     def close(self) -> None:
         """Let go of the broker; nothing is cancelled."""
@@ -122,9 +126,15 @@ class LiveSession:
 
     def _last(self, symbol: str) -> Last | None:
         """The last price: of its bars, or for what people ask of other symbols of the market."""
-        if symbol in self._past or self._watch is None:
-            return self._of_bars(symbol)
-        return self._watch.price(symbol)
+        last = self._of_bars(symbol)
+        if self._watch is None or (last is not None and last.factor != 1):
+            return last
+        try:
+            return self._watch.price(symbol)
+        except Refused:
+            if last is None:
+                raise
+            return last
 
     def _of_bars(self, symbol: str) -> Last | None:
         bar = self._past[symbol].last if symbol in self._past else None
@@ -138,7 +148,7 @@ class LiveSession:
         if age > most:
             late = f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
             return Done("refused", late, {"orders": []})
-        if self.leaving.reason and request.kind == "place":
+        if self.leaving.reason and request.kind == "place" and not self._shared:
             return Done("refused", self.leaving.reason, {"orders": []})
         self.manager.now = max(self.manager.now, self.feed.now())
         if request.kind == "look":
@@ -150,13 +160,20 @@ class LiveSession:
     def _tend(self) -> bool:
         """Hear what the broker says, look at it where that is due, and at the orders kept here; whether any moved."""
         heard = self.manager.broker.deliver()
-        before = self.manager.blocked, dict(self.manager.drifts)
-        if self.reconciler.step() and before != (self._trouble(self._blocked), self.manager.drifts):
-            self.let_in(self._blocked)
-        if heard or self._elapsed() >= self._look_at:
+        looked, due = self.reconciler.step(), heard or self._elapsed() >= self._look_at
+        if not (looked or due):
+            return False
+        prices: Mapping[str, PriceRange] = {}
+        if due:
             self._look_at = self._elapsed() + LOOK_EVERY
             self.manager.now = max(self.manager.now, self.feed.now())
-            return self.manager.monitor.look(self.account, self._prices()) or heard
+            prices = self._prices()
+        now = self._trouble(self._blocked), dict(self.manager.drifts), self._watch and self._watch.trouble
+        if now != self._told:
+            self._told = now
+            self.let_in(self._blocked)
+        if due and not self._wrong_mode():  # there is nothing to be said to the books of another mode
+            return self.manager.monitor.look(self.account, prices) or heard
         return heard
 
     def _prices(self) -> Mapping[str, PriceRange]:
@@ -199,7 +216,8 @@ class LiveSession:
         self.manager.now = max(self.manager.now, instant.end)
         traded = {symbol: bar for symbol, bar in closed.items() if bar.traded}
         # before the signals: what they lead to has not seen this bar
-        self.manager.monitor.look(self.account, {s: PriceRange(b.low, b.high, b.close) for s, b in traded.items()})
+        ranges = {s: PriceRange(b.low, b.high, b.close, since=b.start) for s, b in traded.items()}
+        self.manager.monitor.look(self.account, ranges)
         if not self._failed and not self.leaving.reason:
             try:
                 wanted = list(self._bars.wanted(closed, seen))
@@ -207,10 +225,22 @@ class LiveSession:
                 self.fail(f"{type(error).__name__}: {error}")
                 wanted = []
             for signal in wanted:
-                self.manager.handle(signal)
+                self.manager.handle(self._in_time(signal))
         marks = {symbol: bar.close for symbol, bar in traded.items()}
         equity = self.manager.ledger.equity(self.account)
         self._book.advance(self.account, instant.start, self.feed.now(), marks, equity)
+
+    def _in_time(self, signal: Signal) -> Signal:
+        """At a broker, an entry of a bar that another has followed already would fill late: it only closes, if that.
+
+        The bar that would have filled it has passed while nobody was there. On paper that bar comes, and fills it.
+        """
+        if not self._mode or not self.feed.is_behind or signal.action is not Action.ENTRY:
+            return signal
+        held = self.manager.ledger.position(self.account, signal.strategy, signal.symbol).direction
+        self.manager.repository.note("late", signal.symbol, self.manager.now, bar=signal.bar_time.isoformat())
+        against = Direction.SHORT if signal.direction is Direction.LONG else Direction.LONG
+        return replace(signal, action=Action.EXIT, direction=held if held is against else against)
 
     # ---- alerts ------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from workbench.model import (
     Validity,
     new_id,
 )
-from workbench.ports import Verdict
+from workbench.ports import BarBroker, Verdict
 from workbench.trading.legs import Legs
 from workbench.trading.tickets import HELD, way_of
 from workbench.trading.transitions import AT_BROKER, IN_FLIGHT, OrderEvent
@@ -33,6 +33,8 @@ _PIECES = uuid.UUID("5d0a9b8e-91a4-5f0c-a0b5-65d2a7f0f9c3")
 _DUST = Decimal("1e-9")
 """The share of an order that is no rest: sizes in units of adjusted prices are whole lots only so far."""
 _TRIES_AGAIN = timedelta(seconds=1)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=1)
+"""How long after a refused exit the next one is tried, twice as long each time."""
 _RISES = {OrderType.STOP: Side.BUY, OrderType.STOP_LIMIT: Side.BUY, OrderType.TRAILING_STOP: Side.BUY,
           OrderType.TARGET: Side.SELL, OrderType.LIMIT_IF_TOUCHED: Side.SELL}  # fmt: skip
 """For each type the side whose level is reached by a rise."""
@@ -40,11 +42,21 @@ _RISES = {OrderType.STOP: Side.BUY, OrderType.STOP_LIMIT: Side.BUY, OrderType.TR
 
 @dataclass(frozen=True, slots=True)
 class PriceRange:
-    """Where a symbol traded since the last look; a single quote has all three alike."""
+    """Where a symbol traded since the last look; a single quote has all three alike.
+
+    For an order younger than `since` (None: none is) only the last price counts: the others may be from before it.
+    """
 
     low: Decimal
     high: Decimal
     last: Decimal
+    since: datetime | None = None
+
+    def for_order(self, created_at: datetime) -> PriceRange:
+        """What of it an order has seen."""
+        if self.since is None or created_at <= self.since:
+            return self
+        return PriceRange(self.last, self.last, self.last)
 
 
 class Monitor:
@@ -57,6 +69,9 @@ class Monitor:
     def __init__(self, manager: OrderManager) -> None:
         self._manager = manager
         self.legs = Legs(manager)
+        self._trades_bars = isinstance(manager.broker, BarBroker)
+        self._pauses: dict[tuple[str, str], tuple[datetime, timedelta]] = {}
+        """By strategy and symbol: until when a refused exit waits, and how long the next one would."""
 
     def look(self, account: str, prices: Mapping[str, PriceRange]) -> bool:
         """Move every held order of an account as far as it can go; whether anything moved."""
@@ -85,7 +100,9 @@ class Monitor:
             return False
         way = way_of(order.type, manager.broker.capabilities, protects=order.protects)
         if order.type in _RISES and (way == HELD or handling.pieces):
-            return price is not None and self._try_level(order, price)
+            if price is None or self._must_wait(order):
+                return False
+            return self._try_level(order, price.for_order(order.created_at))
         if handling.pieces:
             return self._next_piece(order)
         _, others, room = self._room(order)
@@ -94,6 +111,31 @@ class Monitor:
             if order.type in _RISES or under_way:  # else a cancel was refused, and is asked for again
                 return False
         return self._release(order)
+
+    def _must_wait(self, order: Order) -> bool:
+        """Whether a triggered exit would only be refused: the market is closed, or one was refused just now."""
+        if not order.reduce_only or self._trades_bars:
+            return False
+        manager, pause = self._manager, self._pauses.get((order.strategy, order.symbol))
+        if pause is not None and manager.now < pause[0]:
+            return True
+        return manager.hours is not None and manager.hours.is_open(manager.now) is False
+
+    def _hold_again(self, order: Order, refused: Order) -> None:
+        """Protection whose exit was refused is held again as it was, and tried again after a pause."""
+        manager, key = self._manager, (order.strategy, order.symbol)
+        _, pause = self._pauses.get(key, (manager.now, FIRST_PAUSE))
+        self._pauses[key] = manager.now + pause, min(2 * pause, LONGEST_PAUSE)
+        name = json.dumps([order.client_order_id, "again", manager.now.isoformat()])
+        again = order.but(
+            order_id=new_id(), client_order_id=str(uuid.uuid5(_PIECES, name)), size=order.remaining, filled=Decimal(0),
+            created_at=manager.now, expires_at=None, state=OrderState.RECEIVED, broker_id="",
+            reason=f"its exit {refused.order_id} was refused: {refused.reason}",
+        )  # fmt: skip
+        with manager.repository.transaction():
+            manager.repository.add_order(again, [Verdict("reduce_only", "allow", again.reason)], manager.now)
+            manager.step(again, OrderEvent.PARK)
+            manager.repository.note("alert", order.account, manager.now, reason=again.reason)
 
     def _is_over(self, order: Order) -> bool:
         """Whether the time for which an order was meant has passed."""
@@ -119,7 +161,7 @@ class Monitor:
             if order.handling.pieces:  # which begin to go at the next look
                 self._manager.step(reached, OrderEvent.MODIFY)
                 return True
-            return self._release(reached)
+            return self._release(reached, order)
         trail = order.handling.trail or (order.protection.trail if order.protects else None)
         if order.type is OrderType.TRAILING_STOP and trail is not None:
             held = Side.BUY if order.side is Side.SELL else Side.SELL
@@ -130,11 +172,15 @@ class Monitor:
                 return True
         return False
 
-    def _release(self, order: Order) -> bool:
-        """Let an order go as it is; whether it left here."""
+    def _release(self, order: Order, held: Order | None = None) -> bool:
+        """Let an order go as it is; whether it left here. `held` is what it was until its level was reached."""
         manager = self._manager
         ends = None if manager.intent_life is None else manager.now + manager.intent_life
-        manager.send(manager.step(order.but(expires_at=ends), OrderEvent.TRIGGER))
+        sent = manager.send(manager.step(order.but(expires_at=ends), OrderEvent.TRIGGER))
+        if held is not None and held.protects and sent.state is OrderState.REJECTED and not self._trades_bars:
+            self._hold_again(held, sent)
+        elif sent.state is not OrderState.REJECTED:
+            self._pauses.pop((order.strategy, order.symbol), None)
         return True
 
     # ---- exits that share a position ---------------------------------------------------------------------------------

@@ -14,6 +14,10 @@ from workbench.trading.order_manager import OrderManager
 
 PRICES_EVERY = 1.0
 """Seconds between two looks at the prices of what is held or works."""
+BUDGET = 0.5
+"""Seconds after which a look is broken off, and goes on at the next: one thread trades everything."""
+LONGEST_REST = 30.0
+"""Seconds for which at most a market that took its time to fail is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,9 @@ class PriceWatch:
         self._market, self._manager, self._account, self._currency = market, manager, account, currency
         broker = manager.broker
         self._practice = broker if isinstance(broker, DepthBroker) and broker.market is not market else None
-        self._elapsed, self._due = elapsed, 0.0
+        self._elapsed, self._due, self._rest = elapsed, 0.0, 0.0
         self._silent: dict[str, str] = {}
+        self._turn: list[str] = []
         self.marks: dict[str, Decimal] = {}
         """The last price of everything that was asked for."""
 
@@ -73,25 +78,45 @@ class PriceWatch:
 
     def look(self) -> dict[str, PriceRange]:
         """Where what is held or works trades now, if it is time to look; a practice broker trades on it first."""
-        if self._elapsed() < self._due:
+        began = self._elapsed()
+        if began < self._due:
             return {}
-        self._due = self._elapsed() + PRICES_EVERY
-        found = {}
-        for symbol in self._symbols():
+        self._due = began + PRICES_EVERY
+        wanted, found = self._symbols(), dict[str, PriceRange]()
+        self._silent = {symbol: words for symbol, words in self._silent.items() if symbol in wanted}
+        self._turn = [s for s in self._turn if s in wanted] + [s for s in wanted if s not in self._turn]
+        for symbol in list(self._turn):
+            if found and self._elapsed() - began > BUDGET:
+                break
+            self._turn.append(self._turn.pop(0))
+            asked = self._elapsed()
             try:
                 price = self.price(symbol).price
                 self._practise(symbol)
             except (BadInput, Refused) as error:
-                if self._silent.get(symbol) != str(error):
-                    self._silent[symbol] = str(error)
-                    self._manager.repository.note("no_price", symbol, self._manager.now, reason=str(error))
+                self._say(symbol, str(error))
+                if self._elapsed() - asked > BUDGET:  # it hangs: the other accounts must not wait for it
+                    self._rest = min(max(2 * self._rest, 2.0), LONGEST_REST)
+                    self._due = self._elapsed() + self._rest
+                    return found
                 continue
             self._silent.pop(symbol, None)
+            self._rest = 0.0
             found[symbol] = PriceRange(price, price, price)
         return found
 
+    @property
+    def trouble(self) -> str:
+        """Why held orders wait: prices or contracts that cannot be had; empty where all can."""
+        return "; ".join(f"no price of {symbol}: {words}" for symbol, words in sorted(self._silent.items()))
+
+    def _say(self, symbol: str, words: str) -> None:
+        if self._silent.get(symbol) != words:
+            self._silent[symbol] = words
+            self._manager.repository.note("no_price", symbol, self._manager.now, reason=words)
+
     def _practise(self, symbol: str) -> None:
-        if self._practice is not None:
+        if self._practice is not None and self._manager.repository.open_orders(self._account, symbol):
             self._practice.on_depth(symbol, self._market.depth(symbol))
 
     def _symbols(self) -> list[str]:

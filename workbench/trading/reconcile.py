@@ -39,6 +39,11 @@ class Reconciled:
     drift: tuple[str, ...] = ()
 
 
+def wrong_mode(now: str, wanted: str) -> str:
+    """What is said of a broker in another mode than its account is for."""
+    return f"the broker is in mode {now}, and the account is for {wanted}"
+
+
 class Unanswered(Exception):
     """The broker could not be asked."""
 
@@ -50,11 +55,14 @@ class Reconciler:
     client order id, where the broker knows those ids and the time in which it lists what it took has passed. A blind
     broker proves nothing: there a person decides. What cannot be explained is a drift: it is kept, shown, and blocks
     new risk in its symbol until evidence or a person resolves it. A query that fails never means that there is nothing.
-    `elapsed` is a clock in seconds that only rises.
+    `elapsed` is a clock in seconds that only rises. `mode` is in which the broker has to be, where that matters: what
+    it says in another one is about other books, and no answer.
     """
 
-    def __init__(self, manager: OrderManager, account: str, drifts: DriftBook, elapsed: Callable[[], float]) -> None:
-        self.manager, self.account = manager, account
+    def __init__(
+        self, manager: OrderManager, account: str, drifts: DriftBook, elapsed: Callable[[], float], mode: str = ""
+    ) -> None:
+        self.manager, self.account, self._mode = manager, account, mode
         self._drifts, self._elapsed = drifts, elapsed
         self._due = dict.fromkeys(("flight", "orders", "books"), 0.0)
         self._since: dict[str, float] = {}
@@ -143,11 +151,15 @@ class Reconciler:
 
     def _ask(self, question: Callable[[], T]) -> T:
         try:
-            return question()
+            answer = question()
+            now = self.manager.broker.health().mode if self._mode else ""
         except LeaseLost:
             raise
         except Exception as error:  # whatever it was, nothing is known now
             raise Unanswered(f"the broker does not answer: {type(error).__name__}: {error}") from error
+        if now != self._mode:
+            raise Unanswered(wrong_mode(now, self._mode))
+        return answer
 
     # ---- orders ------------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench_plugins.openalgo_broker import OpenAlgoBroker
 
 from workbench import open_workbench
 from workbench.bootstrap import Workbench
@@ -22,6 +24,8 @@ from workbench.model import Stage
 from workbench.ports import Receipt, StageEvent, Standing, Version
 from workbench.signals import parse_alert
 from workbench.testing.openalgo import OpenAlgoServer
+from workbench.testing.openalgo.book import Position
+from workbench.testing.openalgo.values import Ticket
 
 BROKER = """
 [brokers.mine]
@@ -35,6 +39,7 @@ max_percent = 50
 """
 DESK = '[accounts.desk]\nbroker = "mine"\ncurrency = "INR"\n'
 PRACTICE = '[accounts.practice]\nbroker = "paper"\nmode = "paper"\nmarket = "mine"\ncurrency = "INR"\ncash = 500000\n'
+FAR = '[brokers.far]\nplugin = "openalgo"\nurl = "{url}"\napi_key_env = "ACCOUNTS_KEY"\n'
 PATIENCE = 20.0
 
 
@@ -88,6 +93,9 @@ class House:
     def until(self, account: str, state: str) -> str:
         wait_until(lambda: self.state(account)[0] == state, f"{account} {state}")
         return self.state(account)[1]
+
+    def trader(self, account: str) -> str:
+        return next(row["strategy"] for row in self.bench.trading.status()["sessions"] if row["account"] == account)
 
     def place(self, account: str, **leg: Any) -> dict[str, Any]:
         return self.desk.place([{"symbol": "NSE:SBIN", "side": "buy", "size": 10} | leg], account=account)
@@ -185,9 +193,121 @@ def test_a_broker_in_another_mode_than_the_account_is_for_takes_no_new_risk(hous
     desk = house(DESK)
     desk.server.exchange.analyze = False  # live: real money, and the account is for the sandbox
     desk.start()
-    assert desk.until("desk", "blocked") == "the broker is in mode live, and the account is for sandbox"
-    assert desk.place("desk")["status"] == "refused"
+    assert desk.until("desk", "blocked") == "the broker is in mode live, and account desk is for sandbox"
+    assert desk.bench.trading.accounts() == []  # its books do not begin with the other mode's cash
     assert desk.server.taken == []
+
+
+def test_while_the_broker_is_in_another_mode_nothing_is_concluded_from_what_it_says(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.trading.reconcile.BOOKS_EVERY", 0.2)
+    monkeypatch.setattr("workbench.trading.reconcile.ORDERS_EVERY", 0.2)
+    desk = house(DESK).start()
+    desk.until("desk", "running")
+    desk.place("desk", stop=2, target=4)
+    desk.place("desk", type="limit", limit="790", size=5, validity="day")
+    wait_until(lambda: ("sell", "target", "held") in desk.orders("desk"), "its protection is held")
+    desk.server.exchange.analyze = False  # somebody switches it to live: no orders, no positions there
+    assert "mode live" in desk.until("desk", "blocked")
+    desk.server.exchange.set_quote("SBIN", "NSE", "840", "840.05")  # the target is touched meanwhile
+    assert desk.place("desk")["status"] == "refused"
+    time.sleep(1.5)
+    assert sorted(state for _, _, state in desk.orders("desk")) == ["acked", "filled", "held", "held"]
+    desk.server.exchange.analyze = True
+    wait_until(lambda: not desk.held("desk"), "back in its mode the target closes it")
+    assert desk.server.exchange.live.orders == {}
+    assert desk.desk.reconciliation("desk")[0]["drifts"] == []
+
+
+def test_books_begun_at_one_place_do_not_go_on_at_another(house: Callable[[str], House]) -> None:
+    desk = house(DESK).start()
+    desk.until("desk", "running")
+    desk.place("desk", target=4)
+    wait_until(lambda: desk.held("desk"), "it holds")
+    desk.stop()
+    desk.server.exchange.analyze = False
+    desk.server.exchange.set_quote("SBIN", "NSE", "840", "840.05")
+    for changed, words in (
+        (DESK + 'mode = "live"\n', "was begun with mode sandbox, and is now set to live"),
+        (DESK.replace("INR", "USD"), "was begun with currency INR"),
+        (DESK.replace("mine", "far") + FAR.format(url=desk.server.url), "begun with broker mine, and is now"),
+    ):  # fmt: skip
+        again = House(desk.home, desk.server, changed).start()
+        try:
+            wait_until(lambda again=again, words=words: words in again.state("desk")[1], words)
+        finally:
+            again.stop()
+    assert desk.server.exchange.live.orders == {}
+
+
+def test_an_account_taken_out_of_the_settings_is_no_paper_account_and_not_flat(house: Callable[[str], House]) -> None:
+    desk = house('[accounts.try]\nbroker = "mine"\nstrategy = "rsi_reversion"\ncurrency = "INR"\n').start()
+    desk.until("try", "running")
+    stand(desk.bench, Stage.PAPER)
+    wait_until(
+        lambda: desk.state("try")[0] == "running" and desk.trader("try") == "rsi_reversion", "the strategy has it"
+    )
+    desk.alert("rsi_reversion", '{"ticker": "NSE:SBIN", "action": "buy", "quantity": 7}')
+    wait_until(lambda: desk.held("try"), "it holds")
+    desk.stop()
+    again = House(desk.home, desk.server, "").start()
+    try:
+        assert "is not in the settings any more" in again.until("try", "blocked")
+        again.bench.trading.panic("test")
+        time.sleep(1.5)
+        assert again.bench.trading.status()["flat"] is False
+        assert len(desk.server.taken) == 1
+    finally:
+        again.stop()
+
+
+def test_books_begin_with_what_is_there(house: Callable[[str], House]) -> None:
+    desk = house(DESK)
+    exchange = desk.server.exchange
+    book = exchange.book
+    book.positions["INFY", "NSE", "MIS"] = Position("INFY", "NSE", "MIS", Decimal(100), Decimal(750))  # of yesterday
+    exchange.place(Ticket("by hand", "SBIN", "NSE", "BUY", Decimal(5)))  # of today
+    with closing(OpenAlgoBroker(url=desk.server.url, ws_url="", api_key_env="ACCOUNTS_KEY")) as broker:
+        cash = broker.cash("openalgo")
+    desk.start()
+    desk.until("desk", "blocked")  # an order that is not ours is for a person to look at
+    assert desk.held("desk") == {"NSE:INFY": 100, "NSE:SBIN": 5}
+    (account,) = desk.bench.trading.accounts()
+    assert Decimal(account["cash"]) == cash
+    assert Decimal(account["start_cash"]) == cash + 100 * 750 + 5 * Decimal("800.05")
+    (about,) = {d["about"].partition(":")[0] for d in desk.desk.reconciliation("desk")[0]["drifts"]}
+    assert about == "order"
+
+
+def test_people_keep_a_session_where_a_strategy_cannot_be_made(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = house('[accounts.try]\nbroker = "mine"\nstrategy = "rsi_reversion"\ncurrency = "INR"\n').start()
+    desk.until("try", "running")
+    desk.place("try", size=3, target=4)
+    wait_until(lambda: ("sell", "target", "held") in desk.orders("try"), "its protection is held")
+    desk.server.fail("history", "500_before", 1000)
+    stand(desk.bench, Stage.PAPER)
+    wait_until(lambda: "rsi_reversion cannot trade here" in desk.state("try")[1], "why is said")
+    assert desk.state("try")[0] == "running"
+    desk.server.exchange.set_quote("SBIN", "NSE", "840", "840.05")
+    wait_until(lambda: not desk.held("try"), "what people hold stays protected")
+    assert desk.place("try", size=1)["status"] == "done"
+
+
+def test_a_broker_that_is_silent_for_a_moment_costs_people_no_order(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.trading.reconcile.BOOKS_EVERY", 0.2)
+    desk = house(DESK).start()
+    desk.until("desk", "running")
+    desk.place("desk", type="limit", limit="790", size=5, validity="day")
+    desk.place("desk", gtt=True, level="780", size=5)
+    desk.server.fail("positionbook", "500_before", 2)
+    desk.until("desk", "blocked")
+    desk.until("desk", "running")
+    assert sorted(state for _, _, state in desk.orders("desk")) == ["acked", "held"]
 
 
 def test_a_broker_that_cannot_be_reached_blocks_its_account_until_it_can(
@@ -248,6 +368,9 @@ def test_a_panic_is_not_over_while_a_configured_broker_cannot_be_asked(house: Ca
     [
         ('[accounts.a]\nbroker = "none"\n', "setting accounts.a.broker none"),
         ('[accounts.a]\nbroker = "mine"\nmode = "paper"\n', "is for the paper broker"),
+        ('[accounts."a b"]\nbroker = "mine"\n', "may hold letters, digits"),
+        ('[accounts.a]\nbroker = "mine"\ncalendar = "NOWHERE"\n', "NOWHERE"),
+        ('[accounts.a]\nbroker = "mine"\n[accounts.b]\nbroker = "mine"\n', "is where account a is"),
         ('[accounts.a]\nbroker = "mine"\ncash = 5\n', "is for paper accounts"),
         ('[accounts.a]\nbroker = "paper"\nmode = "paper"\ncash = 5\n', "setting accounts.a.market"),
         (
@@ -256,7 +379,7 @@ def test_a_panic_is_not_over_while_a_configured_broker_cannot_be_asked(house: Ca
         ),
         ('[accounts.a]\nbroker = "paper"\nmode = "live"\nmarket = "mine"\ncash = 5\n', "is not what paper is"),
         (
-            '[accounts.a]\nbroker = "mine"\nstrategy = "s"\n[accounts.b]\nbroker = "mine"\nstrategy = "s"\n',
+            '[accounts.a]\nbroker = "mine"\nstrategy = "s"\n[accounts.b]\nbroker = "far"\nstrategy = "s"\n' + FAR,
             "trades in a already",
         ),
     ],

@@ -365,7 +365,7 @@ def test_an_expired_contract_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_other_mode_than_expected_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with desk(monkeypatch, ws_url="", expected_mode="sandbox", poll_every=60) as at:
         assert at.broker.health().mode == "live"
-        with pytest.raises(Refused, match="OpenAlgo is in live mode and sandbox is expected: no order goes out"):
+        with pytest.raises(NotSent, match="OpenAlgo is in live mode and sandbox is expected: no order goes out"):
             at.broker.submit(order())
         at.server.exchange.analyze = True
         time.sleep(1.1)  # the mode is asked anew when nothing told it for a second

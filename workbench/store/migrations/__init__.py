@@ -38,7 +38,7 @@ class Schema:
 RESEARCH = Schema("research", tables.metadata, "versions", ("0001",), "NORMAL")
 """Runs and artifacts: what a power cut takes can be run again."""
 
-TRADING = Schema("trading", trading_tables.metadata, "trading", ("t0001", "t0002"), "FULL")
+TRADING = Schema("trading", trading_tables.metadata, "trading", ("t0001", "t0002", "t0003"), "FULL")
 """Stages, alerts, orders, fills: nothing here can be run again."""
 
 REVISIONS, HEAD = RESEARCH.revisions, RESEARCH.head
