@@ -371,6 +371,7 @@ def test_the_other_mode_than_expected_sends_nothing(monkeypatch: pytest.MonkeyPa
         time.sleep(1.1)  # the mode is asked anew when nothing told it for a second
         at.submit()
         assert (at.broker.health().mode, at.server.taken[0].mode) == ("sandbox", "analyze")
+        at.broker._watch.stop()  # its answers would tell the mode
         at.broker._line.mode = ""
         at.server.fail("analyzer", "500_before")
         with pytest.raises(NotSent, match="mode is not known and sandbox is expected"):
