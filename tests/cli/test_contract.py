@@ -227,3 +227,26 @@ def test_an_edited_rule_is_another_trial_and_a_replay_can_be_rerun(shell: Shell,
     played = shell("replay", "loud.py:Prints", "--data", f"csv:{prices}", "--json").json
     again = shell("runs", "rerun", played["run_id"], "--json")
     assert (again.code, again.json["differences"]) == (0, [])
+
+
+def test_a_sweep_has_every_key_and_the_figures_of_its_backtests(shell: Shell, prices: Path) -> None:
+    common = ("--data", f"csv:{prices}", "--fees", "5", "--slippage", "1", "--lot", "1")
+    done = shell("sweep", "sma_cross", *common, "--grid", "fast=2:6:2", "--grid", "slow=4:8:2", "--top", "3", "--json")
+    assert done.code == 0, done.err
+    found = done.json
+    assert {"sets", "left_out", "elapsed_s", "bars", "rate", "results", "trials_counted"} <= found.keys()
+    assert (found["sets"], found["left_out"], found["trials_counted"], len(found["results"])) == (6, 3, 6, 3)
+    best = found["results"][0]
+    params = [word for name, value in best["params"].items() for word in ("--set", f"{name}={value}")]
+    honest = shell("backtest", "sma_cross", *common, *params, "--json").json["metrics"]
+    for name in ("total_return", "sharpe", "max_drawdown", "trades", "win_rate"):
+        assert best[name] == (None if honest[name] is None else pytest.approx(honest[name], rel=1e-9)), name
+    assert best["sharpe"] == max(row["sharpe"] for row in found["results"] if row["sharpe"] is not None)
+    again = shell("sweep", "sma_cross", *common, "--grid", "fast=2:6:2", "--grid", "slow=4:8:2", "--json").json
+    assert again["trials_counted"] == 6, "the same sets on the same prices are no new trials"
+    drawn = [
+        shell("sweep", "sma_cross", *common, "--grid", "fast=2:6", "--grid", "slow=7:30", "--search", "random",
+              "--trials", "9", "--seed", "4", "--workers", "2", "--json").json for _ in range(2)
+    ]  # fmt: skip
+    assert drawn[0]["results"] == drawn[1]["results"]
+    assert drawn[0]["trials_counted"] > 6

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.data import PriceHistory
     from workbench.fills import Costs, Terms
     from workbench.proofs import Proofs
-    from workbench.research import Backtest, RunSpec, WalkForward
+    from workbench.research import Backtest, RunSpec, Sweep, WalkForward
     from workbench.risk import RiskChain
     from workbench.strategy import Strategy
     from workbench.trading import Replay
@@ -191,6 +191,31 @@ class Workbench:
         )  # fmt: skip
         return result
 
+    def sweep(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        grid: Sequence[str] | Mapping[str, Sequence[Any]],
+        record: bool = True,
+        progress: ProgressCallback = no_progress,
+        **options: Any,
+    ) -> Sweep:
+        """Evaluate a strategy at many parameter sets, each counted as a trial, and record the run.
+
+        `grid` is axes as name → values, or texts name=low:high:step. Further `search` (grid, or `trials` sets drawn by
+        random or lhs, with a `seed`), `metric`, `workers`, `executor` (thread or process), `cancelled` (asked between
+        pieces), and every option of a backtest.
+        """
+        from workbench.bootstrap.sweeping import run_sweep
+
+        names = ("search", "trials", "seed", "metric", "workers", "executor", "cancelled")
+        own = {name: options.pop(name) for name in names if options.get(name) is not None}
+        return run_sweep(
+            self, strategy, data, params, grid, record_it=record, progress=progress, options=options, **own
+        )
+
     def walk_forward(
         self,
         strategy: str | type[Strategy] | Strategy,
@@ -208,36 +233,12 @@ class Workbench:
         **options: Any,
     ) -> WalkForward:
         """Walk a strategy forward and record the run; `grid` is axes as name → values, or texts name=low:high:step."""
-        from workbench.research import Span, combinations, parse_axis, walk_forward
+        from workbench.bootstrap.walking import run_walk_forward
 
-        began = time.perf_counter()
-        kind = find_strategy(self.plugins, strategy)[3]
-        pairs = list(grid.items()) if isinstance(grid, Mapping) else [parse_axis(kind, text) for text in grid]
-        axes = dict(pairs)
-        for name in axes:
-            if [n for n, _ in pairs].count(name) > 1:
-                raise BadInput("grid", name, "is searched twice", "give each parameter one axis")
-            if name in (params or {}):
-                raise BadInput("grid", name, "is searched and set too", "leave one of the two out")
-        chosen, spec = self.spec(strategy, data, params, axes, **options)
-        spans = Span.parse("train", train), Span.parse("test", test)
-        histories, terms = self.histories(spec), spec.terms()
-        result = walk_forward(
-            chosen.name, chosen.strategy, histories, terms, train=spans[0], test=spans[1], anchored=anchored, axes=axes,
-            metric=metric, executor=executor, progress=progress,
+        return run_walk_forward(
+            self, strategy, data, params, grid, train=train, test=test, metric=metric, anchored=anchored,
+            executor=executor, record_it=record, progress=progress, options=options,
         )  # fmt: skip
-        if not record:
-            return result
-        result = replace(result, run_id=new_id())
-        found = result.to_dict()
-        more = {"train": str(train), "test": str(test), "metric": metric, "anchored": anchored, "grid": axes}
-        artifacts = [Artifact("result.json", "application/json", as_json(found)), equity_of(result)]
-        record_run(
-            self.registry, result.run_id, "walkforward", chosen, spec.to_dict() | more, result.data_dict(),
-            result.figures(), began,
-            artifacts=artifacts, tried=combinations(type(chosen.strategy), chosen.strategy.params, axes), terms=terms,
-        )  # fmt: skip
-        return result
 
     def prove(
         self,

@@ -84,6 +84,19 @@ def _parser() -> tuple[_Parser, Any]:
     prove = _command(commands, "prove", "prove no look-ahead, enough warm-up, parity with the order path", "jobs:prove")
     _run_options(prove)
 
+    sweep = _command(commands, "sweep", "a strategy at many parameter sets, each counted as a trial", "sweeps:sweep")
+    _run_options(sweep)
+    sweep.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="one axis; all combinations are taken"
+    )
+    sweep.add_argument("--search", metavar="HOW", help="grid (all combinations), random or lhs (--trials of them)")
+    sweep.add_argument("--trials", metavar="N", help="sets that random and lhs draw (default 100)")
+    sweep.add_argument("--seed", metavar="S", help="the same seed draws the same sets (default 0)")
+    sweep.add_argument("--metric", metavar="M", help="what the results are sorted by (default sharpe)")
+    sweep.add_argument("--top", default="20", metavar="K", help="how many of the best are shown (default 20)")
+    sweep.add_argument("--workers", metavar="N", help="pieces worked side by side (default: as many as processors)")
+    sweep.add_argument("--executor", metavar="E", help="thread (default) or process")
+
     walk = _command(
         commands, "walkforward", "search on a train window, trade the next, again and again", "jobs:walkforward"
     )
@@ -108,7 +121,7 @@ def _parser() -> tuple[_Parser, Any]:
     runs = _command(commands, "runs", "recorded runs", "runs:list_runs")
     kinds = runs.add_subparsers(metavar="ACTION", parser_class=_Parser, title="actions")
     listed = _command(kinds, "list", "all runs, newest first", "runs:list_runs")
-    listed.add_argument("--kind", help="backtest, walkforward, proof or replay")
+    listed.add_argument("--kind", help="backtest, sweep, walkforward, proof or replay")
     listed.add_argument("--strategy", help="runs of one strategy")
     listed.add_argument("--limit", metavar="N", help="at most so many")
     shown = _command(kinds, "show", "one run in full", "runs:show_run")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from workbench.errors import BadInput
 from workbench.model.ids import new_id
@@ -90,6 +91,7 @@ class SizeRequest:
             raise BadInput("size", f"{self.rule.value}:{self.amount}", "must not be above 100 percent of equity")
 
     @staticmethod
+    @lru_cache(maxsize=256)
     def parse(text: str) -> SizeRequest:
         """A size rule from text: all, shares:N, value:N, percent:P or risk:P."""
         name, _, amount = text.strip().lower().partition(":")

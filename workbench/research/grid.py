@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -51,24 +53,74 @@ def combinations(
 
     Raises BadInput for too large a grid, or where no combination is allowed.
     """
-    count = 1
-    for values in axes.values():
-        count *= len(values)
+    return grid_sets(strategy, params, axes)[0]
+
+
+def grid_sets(
+    strategy: type[Strategy], params: Mapping[str, Any], axes: Mapping[str, Sequence[Any]]
+) -> tuple[list[Strategy], int]:
+    """As `combinations`, and how many the cross-check left out."""
+    count = math.prod(len(values) for values in axes.values())
     if count > MOST:
         raise BadInput("grid", f"{count} combinations", f"more than {MOST}", "take larger steps")
+    _check_axes(strategy, axes)
+    return _allowed(strategy, params, list(axes), itertools.product(*axes.values()), count)
+
+
+def sampled_sets(
+    strategy: type[Strategy],
+    params: Mapping[str, Any],
+    axes: Mapping[str, Sequence[Any]],
+    trials: int,
+    seed: int,
+    *,
+    stratified: bool = False,
+) -> tuple[list[Strategy], int]:
+    """The strategy at so many draws from the axes' values, each set once, and how many the cross-check left out.
+
+    Every value is as likely; `stratified` is a Latin hypercube: over all draws each axis goes evenly through its values
+    (McKay, Beckman and Conover, Technometrics 21 (1979)). The same seed draws the same sets. Raises BadInput for no
+    axis, a number of trials that is not from 1 to 100,000, or where no set is allowed.
+    """
+    if not axes:
+        raise BadInput("grid", "no axis", "is given to draw from", "write name=low:high:step")
+    if not 1 <= trials <= MOST:
+        raise BadInput("trials", trials, f"must be from 1 to {MOST}")
+    _check_axes(strategy, axes)
+    rng = random.Random(seed)
+    columns = []
+    for values in axes.values():
+        if stratified:  # draw i of n lies in the i-th of n equal parts of the axis, in an order of its own
+            parts = [(i + rng.random()) / trials for i in range(trials)]
+            rng.shuffle(parts)
+            columns.append([values[int(part * len(values))] for part in parts])
+        else:
+            columns.append([rng.choice(values) for _ in range(trials)])
+    drawn = list(dict.fromkeys(zip(*columns, strict=True)))
+    return _allowed(strategy, params, list(axes), drawn, len(drawn))
+
+
+def _check_axes(strategy: type[Strategy], axes: Mapping[str, Sequence[Any]]) -> None:
     declared = strategy.declared()
     for name, values in axes.items():
         if name not in declared:
             raise UnknownName(f"grid parameter of {strategy.__name__}", name, declared)
+        if not len(values):
+            raise BadInput(f"grid {name}", "no value", "is given", "write name=low:high:step")
         for value in values:
             declared[name].check(value)
+
+
+def _allowed(
+    strategy: type[Strategy], params: Mapping[str, Any], names: Sequence[str], rows: Iterable[Sequence[Any]], count: int
+) -> tuple[list[Strategy], int]:
     found: list[Strategy] = []
-    refused = ""
-    for values in itertools.product(*axes.values()):
+    refused, left_out = "", 0
+    for values in rows:
         try:
-            found.append(strategy(**{**params, **dict(zip(axes, values, strict=True))}))
+            found.append(strategy(**{**params, **dict(zip(names, values, strict=True))}))
         except BadInput as error:
-            refused = str(error)
+            refused, left_out = str(error), left_out + 1
     if not found:
         raise BadInput("grid", f"{count} combinations", f"none is allowed ({refused})", "change the ranges")
-    return found
+    return found, left_out

@@ -5,6 +5,7 @@ All are causal, with NaN until they have enough bars.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -175,16 +176,30 @@ def shift(x: Floats, n: int = 1) -> Floats:
 
 def _pair(a: Any, b: Any) -> tuple[Floats, Floats]:
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    left, right = np.broadcast_arrays(left, right)
+    if left.shape == right.shape:
+        return left, right
+    left, right = (np.array(x) for x in np.broadcast_arrays(left, right))
     return left, right
 
 
 def cross_above(a: Any, b: Any) -> NDArray[np.bool_]:
     """Where a is above b and was not at the bar before; False at the first bar and wherever a value is NaN."""
     left, right = _pair(a, b)
-    crossed = np.zeros(left.shape, np.bool_)
-    crossed[1:] = (left[1:] > right[1:]) & (left[:-1] <= right[:-1])
+    if left.ndim == 1 and "workbench.fills.kernel" in sys.modules:  # numba is there: one pass instead of four
+        return _compiled(left, right)
+    crossed = left > right
+    if len(crossed):
+        np.logical_and(crossed[1:], left[:-1] <= right[:-1], out=crossed[1:])
+        crossed[0] = False
     return crossed
+
+
+def _compiled(left: Floats, right: Floats) -> NDArray[np.bool_]:
+    """The same, compiled; the first call puts the compiled function in its own place."""
+    from workbench.strategy.compiled import crossed
+
+    globals()["_compiled"] = crossed
+    return np.asarray(crossed(left, right))
 
 
 def cross_below(a: Any, b: Any) -> NDArray[np.bool_]:
