@@ -93,7 +93,9 @@ def plan(seed: int, mode: str) -> list[Trouble]:
 def judge(facts: dict[str, Any], truth: dict[str, Any], mode: str) -> Counter[str]:
     """What went wrong: books against the broker's own."""
     found: Counter[str] = Counter(signals=facts["signals"], orders=len(truth["taken"]))
-    times = Counter(intent for _, intent in truth["taken"])
+    # what the broker forgot before anything of it filled is dead: that it comes again doubles nothing
+    dead = {name for name, order in truth["orders"].items() if order["forgotten"] and not order["filled"]}
+    times = Counter(intent for name, intent in truth["taken"] if name not in dead)
     found["duplicates"] = sum(count - 1 for count in times.values() if count > 1)
     doubtful = [o for o in facts["orders"] if o["state"] in ("unknown", "quarantined")]
     found["unresolved"] = len(doubtful)
@@ -102,6 +104,8 @@ def judge(facts: dict[str, Any], truth: dict[str, Any], mode: str) -> Counter[st
     by_intent = {o["client_id"]: o for o in facts["orders"]}
     found["lost"] += sum(i in by_intent and not by_intent[i]["sent"] for i in times)  # sent before that was on file
     for name, intent in truth["taken"]:
+        if name in dead and intent in times:
+            continue  # its successor counts
         ours, theirs = by_intent.get(intent), truth["orders"][name]
         matches = ours is not None and ours["filled"] == theirs["filled"] and (ours["final"] or not theirs["filled"])
         if not matches and theirs["symbol"] not in surfaced and not (mode == "blind" and _external(facts, name)):
@@ -111,7 +115,7 @@ def judge(facts: dict[str, Any], truth: dict[str, Any], mode: str) -> Counter[st
             found["lost"] += 1  # never sent, and nobody is told
         if (
             order["state"] in ("filled", "acked", "partial")
-            and order["client_id"] not in times
+            and order["client_id"] not in {intent for _, intent in truth["taken"]}
             and (order["strategy"] != "external")
         ):
             found["lost"] += 1  # believed to be at a broker that never took it

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = int(os.environ.get("FAULT_SEEDS", "48"))
+SEEDS = int(os.environ.get("FAULT_SEEDS", "36"))
 """How many seeds in all; each is killed at one to three random points, one life after the other."""
 EVERY = int(os.environ.get("FAULT_EVERY", "16"))
 """Of one run every so manieth point is killed at; 1 takes some minutes."""
