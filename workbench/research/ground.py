@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import StrategyFault, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.fills import Terms, rate_of_percent
 from workbench.model import Protection, SizeRule
 from workbench.research.measured import FIGURES, figures_of
@@ -124,17 +124,7 @@ class Ground:
 
 def _answer(strategy: Strategy, bars: Bars) -> Signals:
     """A set's answer; each set is an instance of its own, asked once. Columns that are as they should be stay as is."""
-    name = type(strategy).__name__
-    try:
-        given = strategy.signals(bars)
-    except WorkbenchError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise StrategyFault(
-            f"strategy {name}", f"on {len(bars)} bars", f"raised {type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(given, Signals):
-        raise StrategyFault(f"strategy {name}", type(given).__name__, "was returned", "return workbench.Signals(…)")
+    given, name = strategy.ask(bars), type(strategy).__name__
     shape = (len(bars),)
     for flag in _FLAGS:
         value = getattr(given, flag)

@@ -88,9 +88,14 @@ class Strategy(ABC):
 
         Raises StrategyFault that names the strategy and what was wrong, whatever it raised.
         """
+        return self.replace().ask(bars).columns(len(bars), type(self).__name__)
+
+    def ask(self, bars: Bars) -> Signals:
+        """The answer of this instance as it was given, not checked yet; for who asks an instance once. Raises as above.
+        """  # fmt: skip
         name = type(self).__name__
         try:
-            given = self.replace().signals(bars)
+            given = self.signals(bars)
         except WorkbenchError:
             raise
         except (Exception, SystemExit) as error:
@@ -99,7 +104,7 @@ class Strategy(ABC):
             ) from error
         if not isinstance(given, Signals):
             raise StrategyFault(f"strategy {name}", type(given).__name__, "was returned", "return workbench.Signals(…)")
-        return given.columns(len(bars), name)
+        return given
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.params.items())})"
