@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-SEEDS = int(os.environ.get("DOUBT_SEEDS", "9"))
+SEEDS = int(os.environ.get("DOUBT_SEEDS", "7"))
 """Seeds at each of the three kinds of broker, in each of three parts; `./wb faults` runs more."""
 
 

@@ -17,7 +17,7 @@ from workbench.fills import measure
 from workbench.research import Sweep, backtest, sweep
 from workbench.research.measured import FIGURES
 
-SEEDS = int(os.environ.get("SWEEP_SEEDS", "800"))
+SEEDS = int(os.environ.get("SWEEP_SEEDS", "480"))
 PARTS = 4
 
 
