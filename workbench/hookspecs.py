@@ -89,6 +89,26 @@ class RiskRuleRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class CostModelRecord(Record):
+    """A cost model; its factory is called with its settings as keywords and yields a `workbench.fills.CostModel`.
+
+    Settings come as text from `--costs NAME:KEY=VALUE,…`, and as they are from Python.
+    """
+
+    kind: ClassVar[str] = "cost_model"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFormatRecord(Record):
+    """A sender's form of alerts; its factory is called with a hook's settings of it as keywords.
+
+    It yields a `workbench.signals.WebhookFormat`.
+    """
+
+    kind: ClassVar[str] = "webhook_format"
+
+
+@dataclass(frozen=True, slots=True)
 class GateRecord(Record):
     """A gate before a stage; its factory is called with its thresholds as keywords and yields a `ports.Gate`.
 
@@ -164,6 +184,28 @@ class Hooks:
         """
 
     @hookspec
+    def workbench_cost_models(self) -> Iterable[CostModelRecord]:  # type: ignore[empty-body]
+        """Yield cost models: what orders cost, used alike in sweep, backtest, replay and on paper.
+
+        Example::
+
+            @hookimpl
+            def workbench_cost_models():
+                yield CostModelRecord("acme", "acme_workbench.costs:acme", "Fees of ACME Securities")
+        """
+
+    @hookspec
+    def workbench_webhook_formats(self) -> Iterable[WebhookFormatRecord]:  # type: ignore[empty-body]
+        """Yield forms of alerts that hooks can be made for.
+
+        Example::
+
+            @hookimpl
+            def workbench_webhook_formats():
+                yield WebhookFormatRecord("acme", "acme_workbench.alerts:AcmeAlerts", "ACME's alerts")
+        """
+
+    @hookspec
     def workbench_gates(self) -> Iterable[GateRecord]:  # type: ignore[empty-body]
         """Yield gates: conditions of entering a stage, judged on stored evidence.
 
@@ -191,6 +233,8 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "workbench_strategies": StrategyRecord,
     "workbench_brokers": BrokerRecord,
     "workbench_risk_rules": RiskRuleRecord,
+    "workbench_cost_models": CostModelRecord,
+    "workbench_webhook_formats": WebhookFormatRecord,
     "workbench_gates": GateRecord,
     "workbench_commands": CommandRecord,
 }

@@ -231,6 +231,10 @@ class PaperBroker:
         """Let one instant's bars happen; rows are those of the table in docs/fills.md."""
         self._bars.trade(bars)
 
+    def close_bars(self, bars: Mapping[str, Bar]) -> None:
+        """Fill at their close the market orders that came since these bars happened (row 26)."""
+        self._bars.close(bars)
+
     def on_quote(self, symbol: str, quote: Quote) -> None:
         """Let the best bid and ask of an instant happen. Raises as `on_depth`."""
         self._quotes.trade(symbol, quote.depth)

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from workbench.fills import affordable, whole_lots
-from workbench.model import Bar, Order, OrderState, OrderType
+from workbench.model import Bar, Order, OrderState, OrderType, Validity
 from workbench.ports import Execution
 from workbench_plugins.paper_children import Protected
 from workbench_plugins.paper_funds import Funds
@@ -15,6 +15,11 @@ from workbench_plugins.paper_state import State, Wait
 
 Piece = tuple[Decimal, Decimal]
 """A size that the market offers, and at what price."""
+
+
+def not_at_once(order: Order) -> str:
+    """Why an order for what trades at once is taken back."""
+    return "nothing more to trade with at once" if order.filled else "nothing to trade with at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class Filling:
         if rules.margin is not None or rules.fees is not None or rules.settlement is not None or order.filled:
             return self._funds.most(order, size, price, moment.factor, moment.at)
         available, instrument = account.available(), self._state.instruments[order.symbol]
-        can = affordable(order.side, size, price, moment.factor, available, rules.costs, instrument)  # rows 4 and 5
+        day = moment.at.date()
+        can = affordable(order.side, size, price, moment.factor, available, rules.costs, instrument, day)  # rows 4, 5
         reason = f"cash of {available:.2f} pays for {can:.8f} whole lots of {size:.8f} {order.symbol} at {price}"
         return min(can, size), reason
 
@@ -155,6 +161,9 @@ class Filling:
         elif rest:
             state.waiting.pop(order.order_id, None)
             order = order.but(state=OrderState.CANCELLED, reason=rest)
+        elif order.handling.validity is Validity.IOC:  # in one commit with its fills: after a crash none comes later
+            state.waiting.pop(order.order_id, None)
+            order = order.but(state=OrderState.CANCELLED, reason=not_at_once(order))
         else:
             state.waiting[order.order_id] = wait
             order = order.but(state=OrderState.PARTIAL if order.filled else order.state)

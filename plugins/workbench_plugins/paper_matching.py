@@ -8,7 +8,7 @@ from workbench.errors import BadInput
 from workbench.fills import open_price, price_units, whole_lots
 from workbench.model import MONEY_CONTEXT, Bar, Order, OrderState, OrderType, Side, Validity, iso
 from workbench_plugins.paper_children import Protected
-from workbench_plugins.paper_filling import Filling, Moment
+from workbench_plugins.paper_filling import Filling, Moment, not_at_once
 from workbench_plugins.paper_funds import Funds
 from workbench_plugins.paper_intraday import Intraday
 from workbench_plugins.paper_resting import Match, after_entry, match
@@ -54,6 +54,32 @@ class BarMatching:
                     self._try_levels(group, traded[symbol], is_new=is_new)
             if self._needs_clock:
                 self._mark(traded)
+            slippage = self._rules.costs.slippage
+            if not slippage.is_fixed:
+                for symbol, bar in traded.items():
+                    state.keep_slip(symbol, *slippage.after(bar))
+        state.book.commit()
+
+    def close(self, bars: Mapping[str, Bar]) -> None:
+        """Fill at their close the market orders that came since these bars, the last ones, were traded (row 26)."""
+        state = self._state
+        traded = {symbol: bar for symbol, bar in bars.items() if bar.traded}
+        with localcontext(MONEY_CONTEXT):
+            place = {symbol: i for i, symbol in enumerate(state.instruments)}
+            waiting = [state.orders[order_id] for order_id in state.waiting]
+            waiting.sort(key=lambda order: (place[order.symbol], state.numbers[order.order_id]))
+            for reduce_only in (True, False):
+                for order in waiting:
+                    wait, bar = state.waiting.get(order.order_id), traded.get(order.symbol)
+                    if wait is None or bar is None or order.reduce_only is not reduce_only:
+                        continue
+                    if order.type is not OrderType.MARKET or wait != Wait(bar.start):
+                        continue  # it rests, or has a latency, which takes it to a later bar
+                    size, moment = self._offered(order, bar), Moment(bar.start, bar.factor)
+                    price = open_price(
+                        bar.close, order.side, self._slippage(order, bar), state.instruments[order.symbol]
+                    )
+                    self._filling.fill(order, [(size, price)] if size > 0 else [], moment, wait=wait)
         state.book.commit()
 
     @property
@@ -117,8 +143,7 @@ class BarMatching:
     def _go_on(self, order: Order, wait: Wait) -> None:
         """An order that is still there after a bar: kept, or taken back where it was for what trades at once."""
         if order.handling.validity is Validity.IOC:
-            words = "nothing more to trade with at once" if order.filled else "nothing to trade with at once"
-            self._state.close(order.order_id, OrderState.CANCELLED, words)
+            self._state.close(order.order_id, OrderState.CANCELLED, not_at_once(order))
         elif self._state.waiting[order.order_id] != wait:
             self._state.wait(order.order_id, wait)
 
@@ -139,8 +164,15 @@ class BarMatching:
 
     def _slippage(self, order: Order, bar: Bar) -> Decimal:
         """What a market or stop order pays, in basis points, whatever its size."""
-        realism, slippage = self._rules.realism, self._rules.costs.slippage_bps
+        realism, slippage = self._rules.realism, self._slip(order.symbol, order.size * bar.factor)
         return slippage + realism.cost_bps(order, bar) if realism.has_cost else slippage
+
+    def _slip(self, symbol: str, raw: Decimal) -> Decimal:
+        """The slippage of the costs for an order of so many raw units, in basis points."""
+        slippage = self._rules.costs.slippage
+        if slippage.is_fixed:
+            return slippage.bps(slippage.fixed_rate, 0.0, raw)
+        return slippage.bps(*self._state.slips.get(symbol, (slippage.fixed_rate, 0.0)), raw)
 
     # ---- children ----------------------------------------------------------------------------------------------------
 
@@ -149,7 +181,9 @@ class BarMatching:
         at, price = state.inside.get(group.place, (None, Decimal(0)))
         if is_new and at == bar.start:
             bar = after_entry(bar, price, group.levels.entry)
-        bps = self._rules.costs.slippage_bps
+        account, strategy, symbol = group.place
+        held = abs(state.accounts[account].position(strategy, symbol).size)
+        bps = self._slip(symbol, held * bar.factor)
         hit = group.levels.hit(bar, bps, instrument)
         if hit is not None:
             child, moment = state.orders[group.children[hit[1]]], Moment(bar.start, bar.factor)

@@ -8,7 +8,7 @@ from workbench.errors import BadInput, Refused, UnknownName
 from workbench.model import MONEY_CONTEXT, Bar, Depth, Order, OrderState, OrderType, Side, Validity, iso
 from workbench_plugins.paper_children import Protected
 from workbench_plugins.paper_depth import walk
-from workbench_plugins.paper_filling import Filling, Moment
+from workbench_plugins.paper_filling import Filling, Moment, not_at_once
 from workbench_plugins.paper_funds import Funds
 from workbench_plugins.paper_intraday import Intraday
 from workbench_plugins.paper_rules import Rules
@@ -109,8 +109,7 @@ class QuoteMatching:
     def _go_on(self, order: Order, wait: Wait) -> None:
         """An order that is still there: kept, or taken back where it was for what trades at once."""
         if order.handling.validity is Validity.IOC:
-            words = "nothing more to trade with at once" if order.filled else "nothing to trade with at once"
-            self._state.close(order.order_id, OrderState.CANCELLED, words)
+            self._state.close(order.order_id, OrderState.CANCELLED, not_at_once(order))
         else:
             self._keep(order, wait)
 

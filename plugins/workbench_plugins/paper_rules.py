@@ -10,7 +10,7 @@ from typing import Protocol
 
 from workbench.errors import BadInput
 from workbench.fills import Costs, order_fee, price_units
-from workbench.model import MONEY_CONTEXT, Instrument, Order, not_negative
+from workbench.model import MONEY_CONTEXT, Instrument, Order, OrderType, not_negative
 from workbench.ports import Execution
 from workbench_plugins.paper_calendar import Settlement, SquareOff
 from workbench_plugins.paper_margin import MarginTable
@@ -59,14 +59,14 @@ class Rules:
         """The fee of a piece of an order of which `before` filled already; the minimum is an order's (row 24)."""
         if self.fees is not None:
             return not_negative("fee", self.fees.fee(order, size, price, factor, at))
+        maker, day = order.type in (OrderType.TARGET, OrderType.LIMIT), at.date()
         if not before:
-            return order_fee(size, price, factor, self.costs)
+            return order_fee(order.side, size, price, factor, self.costs, day, maker=maker)
         with localcontext(MONEY_CONTEXT):
-            free = Costs(self.costs.fee_bps, Decimal(0), self.costs.per_share, Decimal(0))
-            grown = sum((order_fee(f.size, f.price, f.factor, free) for f in before), Decimal(0))
-            paid = sum((f.fee for f in before), Decimal(0))
-            whole = max(self.costs.minimum_fee, grown + order_fee(size, price, factor, free))
-            return max(whole - paid, Decimal(0))
+            turnover = sum((f.size * f.price for f in before), size * price)
+            raw = sum((f.size * f.factor for f in before), size * factor)
+            whole = sum(self.costs.parts(order.side, turnover, raw, day, maker=maker).values(), Decimal(0))
+            return max(whole - sum((f.fee for f in before), Decimal(0)), Decimal(0))
 
 
 def most_lots(size: Decimal, factor: Decimal, instrument: Instrument, fits: Callable[[Decimal], bool]) -> Decimal:

@@ -94,6 +94,8 @@ class State:
         """For each symbol the end of that bar, or the time of the last quote."""
         self.quoted: dict[str, datetime] = {}
         """For each symbol that trades on quotes the time of the last one."""
+        self.slips: dict[str, tuple[int, float]] = {}
+        """For each symbol the slippage after its last traded bar: its rate, and what each raw unit adds (1e-8)."""
         self.marks: dict[str, Decimal] = {}
         self.events: list[PaperEvent] = []
         self._read()
@@ -191,6 +193,11 @@ class State:
         self.marks[symbol] = price
         self.book.put("mark", symbol, f"{price:f}")
 
+    def keep_slip(self, symbol: str, base: int, per_unit: float) -> None:
+        """Note the slippage that counts after a bar."""
+        self.slips[symbol] = base, per_unit
+        self.book.put("slip", symbol, [base, per_unit])
+
     def taken_at(self, account: str, symbol: str, side: Side, at: datetime) -> Decimal:
         """How much (raw units) an account has bought or sold of a symbol in the bar or quote of an instant."""
         then, size = self.taken.get((account, symbol, side), (None, Decimal(0)))
@@ -231,6 +238,7 @@ class State:
         for kind, known in (("begun", self.begun), ("ended", self.ended), ("quoted", self.quoted)):
             known.update({symbol: datetime.fromisoformat(at) for symbol, at in self.book.read(kind)})
         self.marks = {symbol: Decimal(price) for symbol, price in self.book.read("mark")}
+        self.slips = {symbol: (int(base), float(more)) for symbol, (base, more) in self.book.read("slip")}
         for _, (account, strategy, symbol, start, price) in self.book.read("inside"):
             self.inside[account, strategy, symbol] = datetime.fromisoformat(start), Decimal(price)
         for _, doc in self.book.read("event"):

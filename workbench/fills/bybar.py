@@ -6,6 +6,7 @@ A second, independent writing of the table in docs/fills.md; property tests hold
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from workbench.fills.costs import Costs
@@ -99,10 +100,13 @@ def price_units(raw: Decimal, factor: Decimal) -> Decimal:
 
 
 def affordable(
-    side: Side, size: Decimal, price: Decimal, factor: Decimal, cash: Decimal, costs: Costs, instrument: Instrument
-) -> Decimal:
+    side: Side, size: Decimal, price: Decimal, factor: Decimal, cash: Decimal, costs: Costs, instrument: Instrument,
+    day: date,
+) -> Decimal:  # fmt: skip
     """Rows 4 and 5: a size cut to what the cash pays for; a short's notional may not exceed the cash."""
     with localcontext(MONEY_CONTEXT):
+        if side is Side.BUY and costs.model is not None:
+            return _most_paid(size, price, factor, cash, costs, instrument, day)
         if side is Side.BUY:
             unit = price * (1 + costs.fee_bps * _BASIS_POINT) + costs.per_share * factor
             most = min(cash / unit, (cash - costs.minimum_fee) / price)
@@ -111,11 +115,33 @@ def affordable(
         return whole_lots(max(min(size, most), Decimal(0)), factor, instrument)
 
 
-def order_fee(size: Decimal, price: Decimal, factor: Decimal, costs: Costs) -> Decimal:
-    """What one order costs; the minimum is an order's (row 24)."""
+def order_fee(
+    side: Side, size: Decimal, price: Decimal, factor: Decimal, costs: Costs, day: date, *, maker: bool = False
+) -> Decimal:
+    """What one order costs on a day (UTC); the minimum is an order's (row 24)."""
     with localcontext(MONEY_CONTEXT):
-        fee = size * price * costs.fee_bps * _BASIS_POINT + size * factor * costs.per_share
-        return max(costs.minimum_fee, fee)
+        return sum(costs.parts(side, size * price, size * factor, day, maker=maker).values(), Decimal(0))
+
+
+def _most_paid(
+    size: Decimal, price: Decimal, factor: Decimal, cash: Decimal, costs: Costs, instrument: Instrument, day: date
+) -> Decimal:
+    """The most whole lots of a buy that the cash pays for with all charges, which do not fall as it grows."""
+    step = instrument.size_step
+    unit = step / factor
+    high = int((min(size, cash / price) / unit + _LOT_GUARD).to_integral_value(rounding=ROUND_FLOOR))
+
+    def fits(lots: int) -> bool:
+        fee = order_fee(Side.BUY, lots * unit, price, factor, costs, day)
+        return lots * unit * price + fee <= cash + _LOT_GUARD * unit * price
+
+    if high <= 0 or fits(high):
+        return price_units(max(high, 0) * step, factor)
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return price_units(low * step, factor)
 
 
 def _roundings(entry: Side) -> tuple[Rounding, Rounding]:

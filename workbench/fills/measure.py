@@ -7,16 +7,17 @@ same order, and the sums from which every figure of a run follows. Property test
 from __future__ import annotations
 
 import math
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from workbench.fills import kernel
-from workbench.fills.kernel import BUY, ONE, SELL, affordable, mul_down, mul_up, order_fee, settle, slipped, tick_down
+from workbench.fills import arithmetic, drift
+from workbench.fills.arithmetic import BUY, ONE, SELL, mul_down, mul_up, settle, slip_rate, slipped, tick_down, tick_up
+from workbench.fills.charges import BUY_MAKER, BUY_TAKER, LEAST, PER_UNIT
+from workbench.fills.drift import drifted, flag_at, is_fixed, next_flag, sunk
 
-tick_up, wanted_size, whole_lots = kernel.tick_up, kernel.wanted_size, kernel.whole_lots
+affordable, affordable_plainly, is_plain = arithmetic.affordable, arithmetic.affordable_plainly, arithmetic.is_plain
+order_fee, wanted_size, whole_lots = arithmetic.order_fee, arithmetic.wanted_size, arithmetic.whole_lots
 
 (
     END_EQUITY, RETURNS, SQUARES, DOWNSIDE, DRAWDOWN, TRADES, CLOSED, WINS, GAINS, LOSSES, PROFIT, RETURNED, BEST,
@@ -26,268 +27,118 @@ tick_up, wanted_size, whole_lots = kernel.tick_up, kernel.wanted_size, kernel.wh
 deepest drawdown as a share that was left; trades, closed ones, and of those the winners, gross gains and losses, net
 profit, sum, best and worst of their returns; fees of all; bars after which something was held; rejected entries."""
 SUMS = 17
+TILE = 4096
+"""Bars that all sets are taken over before any goes on: what is read of them then lies near the processor. Eights."""
 
 
-def _forget_stale() -> None:
-    """Remove what was compiled before the helpers changed: numba's cache watches this file alone."""
-    helpers, mine = Path(kernel.__file__), Path(__file__)
-    with suppress(OSError):  # a folder of the system that is not ours to clean is not ours to write either
-        for file in (mine.parent / "__pycache__").glob(f"{mine.stem}.*.nbi"):
-            if file.stat().st_mtime < helpers.stat().st_mtime:
-                file.unlink()
-
-
-_forget_stale()
+arithmetic.forget_stale(__file__, drift.__file__)
 
 
 @njit(cache=True, nogil=True)
 def measure(
-    open_, high, low, close, mark, traded, factor,
-    long_entry, long_exit, short_entry, short_exit, size_override, stop_rate, target_rate, trail_rate,
-    size_rule, size_amount, lot, tick, start_cash, slippage, fee_rate, per_share, minimum, sums,
+    quotes, high, low, close, mark,
+    long_in, long_out, short_in, short_out, size_override, stop_rate, target_rate, trail_rate,
+    size_rule, size_amount, lot, tick, start_cash, slip, impact, charges, epoch, at_close, tables, bounds, lowest, sums,
 ):  # fmt: skip
     """Run K sets over T bars of one symbol and write their sums.
 
-    Shapes: prices (T,) in int64 units, `mark` (T,) the last traded close in currency, traded and factor (T,); the flags
-    (K, T), padded with False to whole eights of bars, or (K, 0) where no set has any; size_override (K, T) in raw units
-    with NaN for "by the rule", or (K, 0); rates (K, T), or (K, 1) for the same at every bar; size_rule and size_amount
-    (K,); sums (K, SUMS) is written.
+    Shapes: `quotes` (T,) from `drift.quotes_of`, prices (T,) in int64 units, `mark` (T,) as in the quotes; entries and
+    exits (K, ⌈T ÷ 64⌉) words of `drift.pack`, or (K, 0) where no set has any; size_override (K, T) in raw units with
+    NaN for "by the rule", or (K, 0); rates (K, T), or (K, 1) for the same at every bar; size_rule and size_amount (K,);
+    slippage and charges as in `kernel.simulate`, for its one symbol; at_close (K,); `tables`, `bounds` and `lowest`
+    from `drift.tables_of(mark)`; sums (K, SUMS) is written.
     """
-    in_words, out_words = long_entry.view(np.uint64), long_exit.view(np.uint64)
-    in_short, out_short = short_entry.view(np.uint64), short_exit.view(np.uint64)
-    for k in range(sums.shape[0]):
-        _one(
-            open_, high, low, close, mark, traded, factor,
-            long_entry[k], long_exit[k], short_entry[k], short_exit[k],
-            in_words[k], out_words[k], in_short[k], out_short[k], size_override[k],
-            stop_rate[k], target_rate[k], trail_rate[k], size_rule[k], size_amount[k],
-            lot, tick, start_cash, slippage, fee_rate, per_share, minimum, sums[k],
-        )  # fmt: skip
+    bars, sets = close.shape[0], sums.shape[0]
+    money, whole = np.empty((sets, 21)), np.empty((sets, 14), np.int64)
+    for begin in range(0, max(bars, 1), TILE):
+        for k in range(sets):
+            _one(
+                quotes, high, low, close, mark,
+                long_in[k], long_out[k], short_in[k], short_out[k], size_override[k],
+                stop_rate[k], target_rate[k], trail_rate[k], size_rule[k], size_amount[k],
+                lot, tick, start_cash, slip, impact, charges, epoch, at_close[k], tables, bounds, lowest,
+                begin, min(begin + TILE, bars), money[k], whole[k], sums[k],
+            )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
-def _next(flags, words, t, stop):
-    """The first bar from t on at which a flag is set, at most `stop`; `words` are the same flags, eight at a time."""
-    while t < stop and t % 8:
-        if flags[t]:
-            return t
-        t += 1
-    while t + 8 <= stop and words[t // 8] == 0:
-        t += 8
-    while t < stop and not flags[t]:
-        t += 1
-    return t
+@njit(cache=True, nogil=True, _nrt=False)
+def _units(quote, now, is_known, side, slip, impact, row, raw, tick):
+    """The price of a market order for so many raw units, in units; `is_known` where the quote has it."""
+    if is_known:
+        return quote.buy if side == BUY else quote.sell
+    return slipped(now, side, slip_rate(slip, impact, row, 0, raw), tick)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _drift(cash, position, mark, start, stop):
-    """Sums of the returns after `start`, their squares and those of the losses, where the equity stays above 0.
-
-    The sums may be taken in any order, so that the machine takes several bars at once.
-    """
-    returns, squares, downside = 0.0, 0.0, 0.0
-    for i in range(start + 1, stop):
-        change = (cash + position * mark[i]) / (cash + position * mark[i - 1]) - 1.0
-        fell = min(change, 0.0)
-        returns += change
-        squares += change * change
-        downside += fell * fell
-    return returns, squares, downside
-
-
-@njit(cache=True, nogil=True)
-def _sink(cash, position, mark, start, stop):
-    """As `_drift`, where the equity may be gone: after that a return is 0."""
-    returns, squares, downside = 0.0, 0.0, 0.0
-    before = cash + position * mark[start]
-    for i in range(start + 1, stop):
-        equity = cash + position * mark[i]
-        change = equity / before - 1 if before > 0 else 0.0
-        fell = min(change, 0.0)
-        returns += change
-        squares += change * change
-        downside += fell * fell
-        before = equity
-    return returns, squares, downside
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)  # the arrays are the caller's
 def _one(
-    open_, high, low, close, mark, traded, factor, long_entry, long_exit, short_entry, short_exit,
-    long_in_words, long_out_words, short_in_words, short_out_words, size_override, stop_rate, target_rate, trail_rate,
-    size_rule, size_amount, lot, tick, start_cash, slippage, fee_rate, per_share, minimum, sums,
+    quotes, high, low, close, mark, long_in, long_out, short_in, short_out,
+    size_override, stop_rate, target_rate, trail_rate, size_rule, size_amount, lot, tick, start_cash, slip, impact,
+    charges, epoch, at_close, tables, bounds, lowest, begin, end, money, whole, sums,
 ):  # fmt: skip
-    bars = close.shape[0]
-    longs, shorts = long_entry.shape[0] > 0, short_entry.shape[0] > 0
-    long_outs, short_outs = long_exit.shape[0] > 0, short_exit.shape[0] > 0
+    """One set over the bars from `begin` up to, not including, `end`; what it is in the middle of is in `money` and
+    `whole` in between."""
+    longs, shorts = long_in.shape[0] > 0, short_in.shape[0] > 0
+    long_outs, short_outs = long_out.shape[0] > 0, short_out.shape[0] > 0
     overrides = size_override.shape[0] > 0
-    cash, debt, position, last_close = start_cash, 0.0, 0.0, 0.0
-    stop, target, trail_by, extreme = 0, 0, 0, 0
-    exit_pending, entry_pending, entry_size = False, 0, 0.0
-    entry_stop, entry_target, entry_trail = 0, 0, 0
-    bought_at, bought_fee, bought_notional = 0.0, 0.0, 0.0
-    before, peak, left = start_cash, start_cash, 1.0
-    returns, squares, downside = 0.0, 0.0, 0.0
-    trades, closed, wins, held, rejected = 0, 0, 0, 0, 0
-    gains, losses, profit, returned, fees = 0.0, 0.0, 0.0, 0.0, 0.0
-    best, worst = -math.inf, math.inf
+    if begin == 0:
+        money[:], whole[:] = 0.0, 0
+        money[0] = money[8] = money[9] = start_cash
+        money[10], money[19], money[20] = 1.0, -math.inf, math.inf
+    cash, debt, position, last_close, entry_size = money[0], money[1], money[2], money[3], money[4]
+    bought_at, bought_fee, bought_notional = money[5], money[6], money[7]
+    before, peak, left, returns, squares, downside = money[8], money[9], money[10], money[11], money[12], money[13]
+    gains, losses, profit, returned, fees = money[14], money[15], money[16], money[17], money[18]
+    best, worst = money[19], money[20]
+    stop, target, trail_by, extreme = whole[0], whole[1], whole[2], whole[3]
+    exit_pending, entry_pending = whole[4] != 0, whole[5]
+    entry_stop, entry_target, entry_trail = whole[6], whole[7], whole[8]
+    trades, closed, wins, held, rejected = whole[9], whole[10], whole[11], whole[12], whole[13]
 
-    t = 0
-    while t < bars:
+    # what most sweeps have is kept in numbers of its own: a call with tables for each order takes half of the time
+    first_day, fixed = charges[0], is_fixed(slip, impact)
+    plain = charges.shape[0] == 1 and is_plain(first_day)
+    rate, per_unit, least = slip[0, 0], first_day[0, PER_UNIT], first_day[0, LEAST]
+    taker, maker = first_day[0, BUY_TAKER : BUY_TAKER + 2], first_day[0, BUY_MAKER : BUY_MAKER + 2]
+    t = begin
+    while t < end:
         if not exit_pending and entry_pending == 0 and (position == 0 or (stop == 0 and target == 0 and trail_by == 0)):
             # nothing can trade before a bar asks for something: go there, and let the equity drift with the price
-            ahead = bars
-            if longs:
-                ahead = _next(long_entry, long_in_words, t, ahead)
-            if shorts:
-                ahead = _next(short_entry, short_in_words, t, ahead)
+            # (an entry in the direction that is held asks for nothing, and an exit without a position neither)
+            ahead = end
+            if longs and position <= 0:
+                ahead = next_flag(long_in, t, ahead)
+            if shorts and position >= 0:
+                ahead = next_flag(short_in, t, ahead)
+            if long_outs and position > 0:
+                ahead = next_flag(long_out, t, ahead)
+            if short_outs and position < 0:
+                ahead = next_flag(short_out, t, ahead)
             if position != 0:
-                if long_outs:
-                    ahead = _next(long_exit, long_out_words, t, ahead)
-                if short_outs:
-                    ahead = _next(short_exit, short_out_words, t, ahead)
                 held += ahead - t
                 if t < ahead:
-                    first = cash + position * mark[t]
+                    first = cash + position * quotes[t].mark
                     change = first / before - 1 if before > 0 else 0.0
                     fell = min(change, 0.0)
-                    if position > 0 and cash >= 0:  # the equity stays above 0
-                        more, more_squares, more_downside = _drift(cash, position, mark, t, ahead)
-                    else:
-                        more, more_squares, more_downside = _sink(cash, position, mark, t, ahead)
+                    more, more_squares, more_downside = drifted(tables, lowest, cash, position, mark, t, ahead)
                     returns += change + more
                     squares += change * change + more_squares
                     downside += fell * fell + more_downside
-                    for i in range(t, ahead):
-                        equity = cash + position * mark[i]
-                        if equity > peak:
-                            peak = equity
-                        elif equity < left * peak:
-                            left = equity / peak
+                    peak, left = sunk(bounds, cash, position, mark, t, ahead, peak, left)
                     before = cash + position * mark[ahead - 1]
             t = ahead
-            if t == bars:
+            if t == end:
                 break
-        if traded[t]:  # row 1
-            for phase in range(3):  # closes, opens, then levels inside the bar (row 2)
-                size, units, side = 0.0, 0, BUY
-                if phase == 0:
-                    if not exit_pending:
-                        continue
-                    exit_pending = False
-                    if position == 0:
-                        continue
-                    side, size = (SELL if position > 0 else BUY), abs(position)
-                    units = slipped(open_[t], side, slippage, tick)
-                elif phase == 1:
-                    direction = entry_pending
-                    if direction == 0:
-                        continue
-                    entry_pending = 0
-                    side = BUY if direction > 0 else SELL
-                    units = slipped(open_[t], side, slippage, tick)
-                    size = affordable(
-                        direction,
-                        entry_size,
-                        units / ONE,
-                        factor[t],
-                        lot,
-                        cash - 2 * debt,
-                        fee_rate,
-                        per_share,
-                        minimum,
-                    )
-                    if size <= 0:
-                        rejected += 1
-                        continue
-                else:
-                    if position == 0:
-                        continue
-                    if stop == 0 and target == 0 and trail_by == 0:
-                        continue
-                    up = 1 if position > 0 else -1
-                    side, size = (SELL if up > 0 else BUY), abs(position)
-                    level = stop
-                    if trail_by > 0:
-                        if up > 0:
-                            moved = tick_down(mul_down(extreme, ONE - trail_by), tick)
-                            tighter = level == 0 or moved > level
-                        else:
-                            moved = tick_up(mul_up(extreme, ONE + trail_by), tick)
-                            tighter = level == 0 or moved < level
-                        if tighter:  # row 12
-                            level = moved
-                    o, h, lo = open_[t], high[t], low[t]
-                    if level > 0 and (o - level) * up <= 0:  # row 8
-                        units = slipped(o, side, slippage, tick)
-                    elif target > 0 and (o - target) * up >= 0:  # row 9
-                        units = slipped(o, side, 0, tick)
-                    elif level > 0 and ((lo <= level) if up > 0 else (h >= level)):  # row 10
-                        units = slipped(level, side, slippage, tick)
-                    elif target > 0 and ((h >= target) if up > 0 else (lo <= target)):  # row 11
-                        units = target
-                    else:
-                        extreme = max(extreme, h) if up > 0 else min(extreme, lo)  # row 13
-                        continue
-
-                price = units / ONE
-                fee = order_fee(size, price, factor[t], fee_rate, per_share, minimum)
-                cash += (size * price if side == SELL else -size * price) - fee
-                fees += fee
-                if phase == 1:
-                    trades += 1
-                    position = size if side == BUY else -size
-                    bought_at, bought_fee = price, fee
-                    if side == SELL:
-                        bought_notional = size * price
-                        debt += bought_notional
-                    extreme, trail_by, stop, target = units, entry_trail, 0, 0
-                    if entry_stop > 0:  # row 7
-                        if side == BUY:
-                            stop = tick_down(mul_down(units, ONE - entry_stop), tick)
-                        else:
-                            stop = tick_up(mul_up(units, ONE + entry_stop), tick)
-                    if entry_target > 0:
-                        if side == BUY:
-                            target = tick_up(mul_up(units, ONE + entry_target), tick)
-                        else:
-                            target = max(tick_down(mul_down(units, ONE - entry_target), tick), tick)
-                else:
-                    made = size * (price - bought_at) * (1 if position > 0 else -1) - (bought_fee + fee)
-                    share = made / (bought_at * size)
-                    closed += 1
-                    profit += made
-                    returned += share
-                    best, worst = max(best, share), min(worst, share)
-                    if made > 0:
-                        wins += 1
-                        gains += made
-                    else:
-                        losses -= made
-                    if position < 0:
-                        debt -= bought_notional
-                    position = 0.0
-        last_close = mark[t]
-        equity = cash
-        if position != 0:
-            equity += position * last_close
-            held += 1
-        if equity != before:
-            change = equity / before - 1 if before > 0 else 0.0
-            returns += change
-            squares += change * change
-            if change < 0:
-                downside += change * change
-            if equity > peak:
-                peak = equity
-            elif equity < left * peak:
-                left = equity / peak
-            before = equity
-
-        if traded[t]:
-            in_long, out_long = longs and long_entry[t], long_outs and long_exit[t]
-            in_short, out_short = shorts and short_entry[t], short_outs and short_exit[t]
-            if in_long or out_long or in_short or out_short:
+        day = epoch[t if epoch.shape[0] > 1 else 0]
+        for phase in range(5):  # as in the kernel: closes, opens, levels, and at the close closes and opens again
+            if phase == 3:
+                last_close = quotes[t].mark
+                equity = cash if position == 0 else cash + position * last_close
+                if not quotes[t].traded:
+                    break
+                in_long, out_long = longs and flag_at(long_in, t), long_outs and flag_at(long_out, t)
+                in_short, out_short = shorts and flag_at(short_in, t), short_outs and flag_at(short_out, t)
+                if not (in_long or out_long or in_short or out_short):
+                    break
                 go_long, go_short = settle(in_long, out_long, in_short, out_short)
                 if (position > 0 and (out_long or go_short)) or (position < 0 and (out_short or go_long)):
                     exit_pending = True
@@ -304,16 +155,145 @@ def _one(
                     if equity > 0:
                         wanted = wanted_size(
                             size_rule, size_amount, size_override[t] if overrides else np.nan, equity, last_close,
-                            factor[t], stop_now, trail_now,
+                            quotes[t].factor, stop_now, trail_now,
                         )  # fmt: skip
-                    whole = whole_lots(wanted, factor[t], lot)
-                    if whole > 0:
-                        entry_pending, entry_size = direction, whole
+                    lots = whole_lots(wanted, quotes[t].factor, lot)
+                    if lots > 0:
+                        entry_pending, entry_size = direction, lots
                         entry_stop, entry_target, entry_trail = stop_now, target_now, trail_now
                     else:
                         rejected += 1
+                if not at_close:
+                    break
+            if not quotes[t].traded:  # row 1
+                continue
+            size, units, side, entering, resting = 0.0, 0, BUY, False, False
+            now, row = quotes[t].open if phase < 3 else close[t], t if phase < 3 else t + 1
+            if phase == 0 or phase == 3:
+                if not exit_pending:
+                    continue
+                exit_pending = False
+                if position == 0:
+                    continue
+                side, size = (SELL if position > 0 else BUY), abs(position)
+                raw = size * quotes[t].factor
+                units = _units(quotes[t], now, fixed and phase == 0, side, slip, impact, row, raw, tick)
+            elif phase != 2:
+                direction = entry_pending
+                if direction == 0:
+                    continue
+                entry_pending, entering = 0, True
+                side = BUY if direction > 0 else SELL
+                raw = entry_size * quotes[t].factor
+                units = _units(quotes[t], now, fixed and phase == 1, side, slip, impact, row, raw, tick)
+                if plain and direction > 0:
+                    spare = cash - 2 * debt
+                    size = affordable_plainly(
+                        entry_size, units / ONE, quotes[t].factor, lot, spare, taker[BUY], per_unit, least
+                    )  # fmt: skip
+                else:
+                    size = affordable(
+                        direction, entry_size, units / ONE, quotes[t].factor, lot, cash - 2 * debt, charges[day]
+                    )  # fmt: skip
+                if size <= 0:
+                    rejected += 1
+                    continue
+            else:
+                if position == 0 or (stop == 0 and target == 0 and trail_by == 0):
+                    continue
+                up = 1 if position > 0 else -1
+                side, size, level = (SELL if up > 0 else BUY), abs(position), stop
+                if trail_by > 0:
+                    if up > 0:
+                        moved = tick_down(mul_down(extreme, ONE - trail_by), tick)
+                        tighter = level == 0 or moved > level
+                    else:
+                        moved = tick_up(mul_up(extreme, ONE + trail_by), tick)
+                        tighter = level == 0 or moved < level
+                    if tighter:  # row 12
+                        level = moved
+                o, h, lo = quotes[t].open, high[t], low[t]
+                if not fixed:
+                    rate = slip_rate(slip, impact, t, 0, size * quotes[t].factor)
+                if level > 0 and (o - level) * up <= 0:  # row 8
+                    units = slipped(o, side, rate, tick)
+                elif target > 0 and (o - target) * up >= 0:  # row 9
+                    units, resting = slipped(o, side, 0, tick), True
+                elif level > 0 and ((lo <= level) if up > 0 else (h >= level)):  # row 10
+                    units = slipped(level, side, rate, tick)
+                elif target > 0 and ((h >= target) if up > 0 else (lo <= target)):  # row 11
+                    units, resting = target, True
+                else:
+                    extreme = max(extreme, h) if up > 0 else min(extreme, lo)  # row 13
+                    continue
+
+            price = units / ONE
+            if plain:
+                share = maker[side] if resting else taker[side]
+                fee = max(size * price * share + size * quotes[t].factor * per_unit, least)
+            else:
+                fee = order_fee(charges[day], side, resting, size, price, quotes[t].factor)
+            cash += (size * price if side == SELL else -size * price) - fee
+            fees += fee
+            if entering:
+                trades += 1
+                position = size if side == BUY else -size
+                bought_at, bought_fee = price, fee
+                if side == SELL:
+                    bought_notional = size * price
+                    debt += bought_notional
+                extreme, trail_by, stop, target = units, entry_trail, 0, 0
+                if entry_stop > 0:  # row 7
+                    if side == BUY:
+                        stop = tick_down(mul_down(units, ONE - entry_stop), tick)
+                    else:
+                        stop = tick_up(mul_up(units, ONE + entry_stop), tick)
+                if entry_target > 0:
+                    if side == BUY:
+                        target = tick_up(mul_up(units, ONE + entry_target), tick)
+                    else:
+                        target = max(tick_down(mul_down(units, ONE - entry_target), tick), tick)
+            else:
+                made = size * (price - bought_at) * (1 if position > 0 else -1) - (bought_fee + fee)
+                share = made / (bought_at * size)
+                closed += 1
+                profit += made
+                returned += share
+                best, worst = max(best, share), min(worst, share)
+                if made > 0:
+                    wins += 1
+                    gains += made
+                else:
+                    losses -= made
+                if position < 0:
+                    debt -= bought_notional
+                position = 0.0
+        if at_close:
+            equity = cash if position == 0 else cash + position * last_close
+        if position != 0:
+            held += 1
+        if equity != before:
+            change = equity / before - 1 if before > 0 else 0.0
+            returns += change
+            squares += change * change
+            if change < 0:
+                downside += change * change
+            if equity > peak:
+                peak = equity
+            elif equity < left * peak:
+                left = equity / peak
+            before = equity
         t += 1
 
+    money[0], money[1], money[2], money[3], money[4] = cash, debt, position, last_close, entry_size
+    money[5], money[6], money[7] = bought_at, bought_fee, bought_notional
+    money[8], money[9], money[10], money[11], money[12], money[13] = before, peak, left, returns, squares, downside
+    money[14], money[15], money[16], money[17], money[18] = gains, losses, profit, returned, fees
+    money[19], money[20] = best, worst
+    whole[0], whole[1], whole[2], whole[3] = stop, target, trail_by, extreme
+    whole[4], whole[5] = int(exit_pending), entry_pending
+    whole[6], whole[7], whole[8] = entry_stop, entry_target, entry_trail
+    whole[9], whole[10], whole[11], whole[12], whole[13] = trades, closed, wins, held, rejected
     sums[END_EQUITY], sums[RETURNS], sums[SQUARES], sums[DOWNSIDE] = before, returns, squares, downside
     sums[DRAWDOWN], sums[TRADES], sums[CLOSED], sums[WINS] = left, trades, closed, wins
     sums[GAINS], sums[LOSSES], sums[PROFIT], sums[RETURNED] = gains, losses, profit, returned

@@ -16,7 +16,8 @@ class Terms:
     """Cash, costs, size and levels of a run.
 
     `cash` is split equally among the symbols, unless `shared_cash` (row 25). `size`, `stop`, `target` and `trail`
-    (percent of the fill price) replace what the strategy declares; None leaves that as it is.
+    (percent of the fill price) replace what the strategy declares, and so does `fill_at`: "open" for the
+    open of the bar after a signal, "close" for the close it was seen at (row 26); None leaves that as it is.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -26,6 +27,7 @@ class Terms:
     target: Decimal | None = None
     trail: Decimal | None = None
     shared_cash: bool = False
+    fill_at: str | None = None
 
     def __post_init__(self) -> None:
         positive("cash", self.cash)
@@ -35,6 +37,12 @@ class Terms:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, _percent(name, value))
+        if self.fill_at is not None:
+            _fill_at(self.fill_at)
+
+    def at_close(self, strategy: Any) -> bool:
+        """Whether signals fill at the close they are seen at: by the run, else by the strategy."""
+        return _fill_at(self.fill_at if self.fill_at is not None else strategy.fill_at) == "close"
 
     def size_for(self, strategy: Any) -> SizeRequest:
         """The size rule that counts: the run's, else the strategy's."""
@@ -54,11 +62,17 @@ class Terms:
 
     def check_for(self, strategy: Any) -> None:
         """Refuse a size by risk without any stop to measure the risk by."""
-        levels = self.protection_for(strategy)
+        levels, _ = self.protection_for(strategy), self.at_close(strategy)
         if self.size_for(strategy).rule is SizeRule.RISK and levels.stop is None and levels.trail is None:
             raise BadInput(
                 "size", str(self.size_for(strategy)), "needs a stop to measure the risk by", "give --stop or --trail"
             )
+
+
+def _fill_at(value: str) -> str:
+    if value not in ("open", "close"):
+        raise BadInput("fill_at", value, "is neither open nor close", "open: of the next bar; close: of this one")
+    return value
 
 
 def _percent(name: str, value: Decimal | float) -> Decimal:

@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 
 from workbench.model.booking import BookingKind
 from workbench.model.order import OrderState, Side
-from workbench.model.signal import Action, Direction, Protection, SizeRequest
+from workbench.model.signal import Action, Caps, Direction, Protection, SizeRequest
 from workbench.model.ticket import Handling, OnFailure, OrderType, Ticket, Validity
 from workbench.model.times import iso
 
 V = TypeVar("V")
 
-_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time", "good_till", "at")
+_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time", "good_till", "at", "revoked_at")
 _AMOUNTS = (
     "size", "price", "fee", "reference_price", "factor", "stop", "target", "trail", "filled", "level", "tick", "lot",
     "entry_price", "realised", "extreme", "limit", "display", "slice_size", "slice_pause", "average_price", "amount",
-    "ratio",
+    "ratio", "most_size", "most_value", "price_within",
 )  # fmt: skip
 _ENUMS = {
     "side": Side,
@@ -33,7 +33,7 @@ _ENUMS = {
     "on_failure": OnFailure,
     "kind": BookingKind,
 }
-_NESTED = {"protection": Protection, "handling": Handling, "ticket": Ticket}
+_NESTED = {"protection": Protection, "handling": Handling, "ticket": Ticket, "caps": Caps}
 
 
 def to_json(value: Any) -> dict[str, Any]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
+from datetime import datetime
+
+
+def id_at(instant: datetime) -> str:
+    """The least id of an instant's millisecond: those made from it on are not less."""
+    text = f"{int(instant.timestamp() * 1000):012x}"
+    return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
 
 
 def new_id() -> str:
@@ -14,4 +20,5 @@ def new_id() -> str:
     value = (milliseconds & (1 << 48) - 1) << 80 | random
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -61,6 +61,26 @@ class Protection:
         return self.stop is not None or self.target is not None or self.trail is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most an entry may be, whatever its size rule says: raw units, and value in the account's currency."""
+
+    most_size: Decimal | None = None
+    most_value: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("most_size", "most_value"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+
+    def largest(self, raw_price: Decimal) -> Decimal | None:
+        """The largest size at a raw price; None where nothing bounds it."""
+        found = [self.most_size] if self.most_size is not None else []
+        if self.most_value is not None:
+            found.append(MONEY_CONTEXT.divide(self.most_value, raw_price))
+        return min(found, default=None)
+
+
 class SizeRule(StrEnum):
     """How the size of an entry is worked out from equity and close at the signal."""
 
@@ -126,6 +146,7 @@ class Signal:
     size: SizeRequest = SizeRequest()
     protection: Protection = Protection()
     ticket: Ticket = AT_MARKET
+    caps: Caps = Caps()
     data_fingerprint: str = ""
     signal_id: str = field(default_factory=new_id)
 

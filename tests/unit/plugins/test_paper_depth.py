@@ -690,6 +690,27 @@ def test_killed_after_any_notification_and_opened_anew_at_every_step_it_ends_as_
         assert opened.end() == whole.end(), name
 
 
+@pytest.mark.parametrize(
+    ("steps", "realism"),
+    [([((100, 101, 99, 100), 1000), ((100, 101, 99, 100), 1000)], {"volume_share": "0.1"}),
+     ([("9@99", "9@101"), ("9@99", "9@101")], {})],
+)  # fmt: skip
+def test_what_was_left_of_an_order_for_at_once_trades_no_more_after_a_crash(
+    tmp_path: Path, steps: list[Any], realism: dict[str, Any]
+) -> None:
+    at_once = order("at once", BUY, 400, OrderType.LIMIT, limit=110, validity=Validity.IOC)
+    whole = Mortal(costs=COSTS, realism=realism)
+    whole.run([at_once, *steps], [])
+    told = 10**9 - whole.life
+    for life in range(told):
+        killed = Mortal(costs=COSTS, realism=realism, book=tmp_path / f"{life}.db")
+        killed.run([at_once, *steps], [life])
+        assert killed.end() == whole.end(), f"killed after {life} notifications"
+    fills, orders = whole.broker.fills(), whole.broker.orders()
+    assert (len(fills), orders[0].state) == (1, OrderState.CANCELLED)
+    assert orders[0].reason == "nothing more to trade with at once"
+
+
 @given(runs(), st.lists(st.integers(0, 5), max_size=6))
 @settings(deadline=None, max_examples=60)
 def test_whatever_happens_the_books_agree_and_a_restart_changes_nothing(
