@@ -13,16 +13,19 @@ import itertools
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from bars import DECIMALS, MINUTE, made_up
+import peers
+from bars import DECIMALS, MINUTE, made_up, save
 from workbench_strategies.crosses import SmaCross
 
 from workbench.data import PriceHistory
@@ -31,24 +34,28 @@ from workbench.model import Instrument
 from workbench.research import grid_sets, sweep
 from workbench.strategy.indicators import sma
 
+ENGINES = ("numba", "rust")
 FIGURES = ("total_return", "sharpe", "max_drawdown", "trades", "win_rate")
-FEE_BPS = Decimal(10)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Windows to combine in pairs, and bars; `chunks` are the columns vectorbt is given at once, to find its best."""
+    """Windows to combine in pairs, and bars; `chunks` are the columns vectorbt is given at once, to find its best.
+
+    `fee` is in basis points: little where trades are many, as no costs leave anything after ten thousand trades at ten.
+    """
 
     name: str
     windows: Sequence[int]
     bars: int
     chunks: tuple[int, ...]
     naive: bool
+    fee: Decimal = Decimal(10)
 
 
 CASES = (
     Case("4851x5000", range(2, 101), 5_000, (50, 200, 800), naive=True),
-    Case("496x500000", range(10, 170, 5), 500_000, (1, 4), naive=False),
+    Case("496x500000", range(10, 170, 5), 500_000, (1, 4), naive=False, fee=Decimal(1)),
 )
 
 
@@ -66,7 +73,7 @@ def ours(case: Case, history: PriceHistory, workers: int) -> tuple[float, np.nda
     """Seconds of one sweep with an ordinary strategy class, indicators included, and its figures."""
     windows = list(case.windows)
     sets, _ = grid_sets(SmaCross, {}, {"fast": windows[:-1], "slow": windows[1:]})
-    terms = Terms(costs=Costs(FEE_BPS))
+    terms = Terms(costs=Costs(case.fee))
     if workers == 1:
         found = sweep("sma", sets, [history], terms, axes={})
     else:
@@ -98,7 +105,7 @@ def theirs(case: Case, close: Any, chunk: int | None, engine: str) -> tuple[floa
         wide = pd.DataFrame(np.repeat(close.to_numpy()[:, None], len(some), axis=1), close.index, columns)
         portfolio = vbt.Portfolio.from_signals(
             wide, pd.DataFrame(entries, close.index, columns), pd.DataFrame(exits, close.index, columns),
-            fees=float(FEE_BPS) / 1e4, init_cash=100_000, freq="1min",
+            fees=float(case.fee) / 1e4, init_cash=100_000, freq="1min",
             **({"engine": engine} if engine != "numba" else {}),
         )  # fmt: skip
         trades = portfolio.trades
@@ -117,7 +124,10 @@ def theirs(case: Case, close: Any, chunk: int | None, engine: str) -> tuple[floa
 
 
 def measure(case: Case, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
-    """All by turns; the speeds are medians of the rounds, the ratios of the rounds' ratios."""
+    """All by turns; the speeds are medians of the rounds, the ratios of the rounds' ratios.
+
+    Ours goes before each of theirs, on one thread and on two; a round's speed is the median of the quicker of the two.
+    """
     import pandas as pd
 
     columns = made_up(case.bars)
@@ -133,17 +143,23 @@ def measure(case: Case, rounds: int, say: Callable[[str], object]) -> dict[str, 
     apart = 0.0
     for turn in range(rounds):
         say(f"{case.name}: round {turn + 1} of {rounds}")
-        mine, figures = min((ours(case, history, n) for n in {1, workers}), key=lambda pair: pair[0])
-        taken.setdefault("ours", []).append(mine)
-        ways: dict[str, int | None] = {f"chunks of {chunk}": chunk for chunk in case.chunks}
+        ways = {f"chunks of {chunk}, {engine}": (chunk, engine) for chunk in case.chunks for engine in ENGINES}
         if case.naive:
-            ways = {"naive": None} | ways
-        for name, chunk in ways.items():
-            seconds, other = theirs(case, close, chunk, "numba")
+            ways = {f"naive, {engine}": (None, engine) for engine in ENGINES} | ways
+        mine: dict[int, list[float]] = {}
+        for name, (chunk, engine) in ways.items():
+            for threads in {1, workers}:  # a sweep is short beside theirs: one by itself would tell of a moment alone
+                seconds, figures = ours(case, history, threads)
+                mine.setdefault(threads, []).append(seconds)
+            seconds, other = theirs(case, close, chunk, engine)
             taken.setdefault(name, []).append(seconds)
             same = [0, 3]  # the others see the fee of a fill a bar earlier, count open trades, or take a year otherwise
             apart = max(apart, float(np.nanmax(np.abs(figures[:, same] - other[:, same]))))
-    best = min((name for name in taken if name.startswith("chunks")), key=lambda name: median(taken[name]))
+        taken.setdefault("ours", []).append(min(median(times) for times in mine.values()))
+    best, naive = (
+        min((name for name in taken if name.startswith(how)), key=lambda name: median(taken[name]), default="")
+        for how in ("chunks", "naive")
+    )
     ratios = {
         name: median(there / mine for there, mine in zip(times, taken["ours"], strict=True))
         for name, times in taken.items()
@@ -152,12 +168,33 @@ def measure(case: Case, rounds: int, say: Callable[[str], object]) -> dict[str, 
     return {
         "name": case.name,
         "ours_s": round(median(taken["ours"]), 4),
-        "vectorbt_naive_s": round(median(taken["naive"]), 3) if "naive" in taken else None,
+        "sets": len(figures),
+        "vectorbt_naive_s": round(median(taken[naive]), 3) if naive else None,
         "vectorbt_best_s": round(median(taken[best]), 3),
+        "naive": naive or None,
         "best": best,
-        "ratio_naive": round(ratios["naive"], 1) if "naive" in ratios else None,
+        "ratio_naive": round(ratios[naive], 1) if naive else None,
         "ratio_best": round(ratios[best], 1),
         "max_abs_diff": apart,
+        **_one_run(case, columns, median(taken["ours"]) / len(figures)),
+    }
+
+
+def _one_run(case: Case, columns: dict[str, Any], ours_a_set: float) -> dict[str, Any]:
+    """backtesting.py's time for one run of one set, beside ours for one set of a sweep."""
+    if problem := peers.install():
+        return {"backtesting_problem": problem}
+    windows = list(case.windows)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bars.npz"
+        save(file, columns)
+        found = peers.run("backtesting.py", file, case.bars, windows[len(windows) // 4], windows[len(windows) // 2], 10,
+                          str(float(case.fee) / 1e4))  # fmt: skip
+    if "error" in found:
+        return {"backtesting_problem": found["error"]}
+    return {
+        "backtesting_run_s": round(found["seconds"], 4),
+        "ratio_backtesting": round(found["seconds"] / ours_a_set, 1),
     }
 
 

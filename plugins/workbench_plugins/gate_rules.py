@@ -1,11 +1,14 @@
 """The bundled gates: what each stage asks for. Thresholds are keywords, set in `[gates.NAME]`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from workbench import deflated_sharpe_ratio
 from workbench.errors import BadInput
-from workbench.model import decimal
 from workbench.ports import Evidence, Figure, GateAnswer, RunRecord
+
+_COSTS = ("fees", "slippage", "per_share", "min_fee")
 
 
 class BacktestGate:
@@ -21,8 +24,9 @@ class BacktestGate:
         run = evidence.runs.get("backtest")
         if run is None:
             return _missing("backtest", "a backtest", "workbench backtest")
-        costs = [evidence.version.options.get(name, "0") for name in ("fees", "slippage", "per_share", "min_fee")]
-        paid = any(decimal("cost", cost) > 0 for cost in costs)
+        paid = any(_is_paid(evidence.version.options.get(name, "0")) for name in _COSTS)
+        fees = run.metrics.get("fees")  # what a cost model charged; its name says nothing of that
+        paid = paid or ("costs" in evidence.version.options and isinstance(fees, int | float) and fees > 0)
         return _answer(
             "backtest",
             run,
@@ -83,6 +87,66 @@ class OutOfSampleGate:
         return _answer("out_of_sample", run, figures)
 
 
+class OverfittingGate:
+    """Not likely to be luck: probabilistic and deflated Sharpe ratio, backtest overfitting, and tests that were made.
+
+    Judged by what the version's walk-forward knows of itself, and by the newest `workbench overfit` too where there is
+    one: each has to pass. The deflated ratio is worked out anew for the trials of today. A high probability of backtest
+    overfitting alone does not refuse where the set chosen in sample hardly ever loses money out of sample (`max_loss`):
+    the sets are alike then. Tests by permutation and of superior predictive ability count where they were made.
+    """
+
+    def __init__(
+        self,
+        min_psr: float = 0.95,
+        min_dsr: float = 0.9,
+        max_pbo: float = 0.5,
+        max_loss: float = 0.05,
+        max_permutation_p: float = 0.15,
+        max_spa_p: float = 0.1,
+    ) -> None:
+        self.min_psr = _number("overfitting.min_psr", min_psr, 0, 1)
+        self.min_dsr = _number("overfitting.min_dsr", min_dsr, 0, 1)
+        self.max_pbo = _number("overfitting.max_pbo", max_pbo, 0, 1)
+        self.max_loss = _number("overfitting.max_loss", max_loss, 0, 1)
+        self.max_permutation_p = _number("overfitting.max_permutation_p", max_permutation_p, 0, 1)
+        self.max_spa_p = _number("overfitting.max_spa_p", max_spa_p, 0, 1)
+
+    def judge(self, evidence: Evidence) -> GateAnswer:
+        """Judge the version's walk-forward, and the newest overfit run of it."""
+        walked, judged = evidence.runs.get("walkforward"), evidence.runs.get("overfit")
+        if walked is None:
+            return _missing("overfitting", "a walk-forward", "workbench walkforward")
+        own = walked.metrics.get("overfit")
+        if not isinstance(own, Mapping):
+            reason = "it was recorded before runs knew how likely they are to be luck; run workbench walkforward again"
+            return GateAnswer("overfitting", False, reason, run_id=walked.run_id)
+        figures = self._figures(own, evidence.trials)
+        if judged is not None:
+            more = self._figures(judged.metrics, evidence.trials)
+            figures += [replace(figure, name=f"{figure.name}, as judged") for figure in more]
+        return _answer("overfitting", judged or walked, figures)
+
+    def _figures(self, found: Mapping[str, Any], trials_now: int) -> list[Figure]:
+        trials = max(trials_now, int(found.get("trials") or 1))
+        figures = [
+            _at_least("probabilistic Sharpe ratio", found.get("psr"), self.min_psr),
+            _at_least(f"deflated Sharpe ratio, {trials} trials", _deflated(found, trials), self.min_dsr),
+        ]
+        if found.get("pbo") is not None:
+            alike = _at_most("loss", found.get("pbo_loss"), self.max_loss).passed
+            pbo = _at_most("probability of backtest overfitting", found.get("pbo"), self.max_pbo)
+            told = f"{pbo.limit}, or a loss out of sample in at most {self.max_loss:g} of the halvings"
+            figures.append(replace(pbo, limit=told, passed=pbo.passed or alike))
+        for name, words, limit in (
+            ("permutation_p", "permutation of bars, p", self.max_permutation_p),
+            ("spa_p", "superior predictive ability, p", self.max_spa_p),
+        ):
+            if found.get(name) is not None:
+                figures.append(_at_most(words, found.get(name), limit))
+        return figures
+
+
 class ParityGate:
     """A parity certificate: the order path, fed bar by bar, made the backtest's trades."""
 
@@ -110,6 +174,11 @@ class ApprovalGate:
         by = evidence.approved_by
         figure = Figure("approved by", by, "a person", by is not None)
         return GateAnswer("approval", by is not None, "" if by else "nobody approved it", (figure,))
+
+
+def _is_paid(text: str) -> bool:
+    """Whether a cost as it is written in the options is above 0."""
+    return any(char in "123456789" for char in text)
 
 
 def _proof(gate: str, evidence: Evidence, part: str) -> GateAnswer:
@@ -143,6 +212,28 @@ def _at_least(name: str, value: Any, limit: float) -> Figure:
     if shown is not None and not passed and shown >= limit:
         shown = known  # rounding must not make it look kept
     return Figure(name, shown, f"at least {limit:g}", passed)
+
+
+def _at_most(name: str, value: Any, limit: float) -> Figure:
+    known = value if isinstance(value, int | float) else None
+    passed = known is not None and known <= limit
+    shown = round(known, 4) if isinstance(known, float) else known
+    if shown is not None and not passed and shown <= limit:
+        shown = known  # rounding must not make it look kept
+    return Figure(name, shown, f"at most {limit:g}", passed)
+
+
+def _deflated(found: Mapping[str, Any], trials: int) -> float | None:
+    """The deflated Sharpe ratio for so many trials, of figures that are annualised; None where one is missing."""
+    names = ("sharpe", "sharpe_std", "bars", "skew", "kurtosis", "periods_per_year")
+    known = [found.get(name) for name in names]
+    if any(value is None for value in known):
+        return None
+    sharpe, spread, bars, skew, kurtosis, periods = (float(value or 0) for value in known)
+    year = periods**0.5
+    if trials > 1 and 2 * int(found.get("sharpes_known") or 0) < trials:  # as in `workbench overfit`
+        spread = max(spread, (periods / bars) ** 0.5)
+    return deflated_sharpe_ratio(sharpe / year, int(bars), skew, kurtosis, spread / year, trials)
 
 
 def _drawdown(value: Any, limit: float) -> Figure:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
+from workbench_plugins.cost_models import crypto, india_intraday, india_options, tiered
 
 from tests.support import DAY, make_history, make_terms, scripted
 from workbench.data import PriceHistory
-from workbench.fills import Terms
+from workbench.fills import Charge, CostModel, Slippage, Terms
 from workbench.strategy import Strategy
+
+MODELS = (
+    india_intraday(),
+    india_options(),
+    crypto(maker="2", taker="7.5"),
+    tiered("0=0.3/3000=0.1/20000=0.05", minimum="1"),
+    CostModel(
+        "changing",
+        (
+            Charge("flat", per_order=Decimal(2), until=date(1970, 1, 20)),
+            Charge("flat", per_order=Decimal(3), sell=Decimal("0.1"), step=Decimal("0.05"), since=date(1970, 1, 20)),
+            Charge("tax", Decimal(18), Decimal(18), of=("flat",)),
+            Charge("capped", Decimal("0.5"), Decimal("0.5"), per_unit=Decimal("0.01"), most=Decimal(20)),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,23 @@ def make_case(seed: int) -> Case:
         shared_cash=bool(draw.random() < 0.3),
         **levels,
     )
+    terms, histories = _traded_otherwise(seed, terms, histories)
     return Case(seed, histories, scripted(histories, *columns), terms)
+
+
+def _traded_otherwise(seed: int, terms: Terms, histories: list[PriceHistory]) -> tuple[Terms, list[PriceHistory]]:
+    """A part of the runs fills at the close, has slippage that moves, or charges of a cost model."""
+    draw = np.random.default_rng([seed, 1])
+    costs = terms.costs
+    if draw.random() < 0.35:
+        parts = ["2.5", "spread:8", "volatility:7.5", "volume:3", "spread:3+volatility:12+volume:40", "volume:900"]
+        costs = replace(costs, slippage_bps=Decimal(0), moving=Slippage.parse(str(draw.choice(parts))))
+        histories = [replace(h, volume=draw.choice([1e3, 5e4, 123_456.5], h.bars)) for h in histories]
+    if draw.random() < 0.4:
+        model = MODELS[int(draw.integers(len(MODELS)))]
+        costs = replace(costs, fee_bps=Decimal(0), per_share=Decimal(0), minimum_fee=Decimal(0), model=model)
+    fill_at = "close" if draw.random() < 0.35 else None
+    return replace(terms, costs=costs, fill_at=fill_at), histories
 
 
 def _history(draw: np.random.Generator, symbol: str, present: np.ndarray, step: float) -> PriceHistory:

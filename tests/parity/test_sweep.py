@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numba import njit
 
 from tests.parity.made_up import Case, make_case
 from tests.support import make_history, make_terms, scripted
@@ -17,7 +18,7 @@ from workbench.fills import measure
 from workbench.research import Sweep, backtest, sweep
 from workbench.research.measured import FIGURES
 
-SEEDS = int(os.environ.get("SWEEP_SEEDS", "480"))
+SEEDS = int(os.environ.get("SWEEP_SEEDS", "240"))
 PARTS = 4
 
 
@@ -47,6 +48,15 @@ def test_random_runs_of_one_symbol_have_the_backtests_figures(part: int) -> None
         assert not (words := differs(case, 1)), f"seed {seed}: {words}"
         trades += swept(case, 1).column("trades")[0]
     assert trades > SEEDS / PARTS * 2, "the made-up runs hardly trade: they would show nothing"
+
+
+@pytest.mark.slow
+def test_random_runs_cut_into_tiles_of_eight_bars_have_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Usually a run fits into one tile; what a set is in the middle of has to come through the edge, wherever it is."""
+    monkeypatch.setattr(measure, "TILE", 8)
+    monkeypatch.setattr(measure, "measure", njit(nogil=True)(measure.measure.py_func))
+    for seed in range(SEEDS):
+        assert not (words := differs(make_case(seed), 1)), f"seed {seed}: {words}"
 
 
 def test_random_runs_of_several_symbols_have_the_backtests_figures() -> None:
@@ -88,7 +98,7 @@ def test_a_pass_that_breaks_one_row_is_told_apart(monkeypatch: pytest.MonkeyPatc
 
     def broken(*arguments: object) -> None:
         given = list(arguments)
-        given[12] = np.zeros_like(given[12])  # type: ignore[call-overload]
+        given[10] = np.zeros_like(given[10])  # type: ignore[call-overload]
         real(*given)
 
     monkeypatch.setattr(measure, "measure", broken)

@@ -17,7 +17,7 @@ from workbench.proofs import prove_parity
 from workbench.research import backtest
 from workbench.trading import Ledger
 
-SEEDS = int(os.environ.get("TWIN_SEEDS", "480"))
+SEEDS = int(os.environ.get("TWIN_SEEDS", "200"))
 PARTS = 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,6 @@ import pytest
 from tests.support import make_history, make_terms, run
 from workbench import Bars, Signals, Strategy, open_workbench
 from workbench.research import Backtest
-
-pytestmark = pytest.mark.xdist_group("vectorbt")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +80,26 @@ def test_without_stops_positions_and_value_are_the_same_at_every_bar(vbt: Any, s
     assert np.array_equal(held, theirs.assets().to_numpy())
     assert np.allclose(ours.outcome.equity, theirs.value().to_numpy(), rtol=1e-12)
     assert len(ours.trade_list) == theirs.trades.count()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fills_at_the_close_are_vectorbts_without_a_shift(vbt: Any, seed: int) -> None:
+    draw = np.random.default_rng(500 + seed)
+    bars = walk(draw, 300)
+    often = draw.choice([0.02, 0.1, 0.4])
+    signals = {name: draw.random(300) < often for name in ("entries", "exits", "short_entries", "short_exits")}
+    terms = replace(make_terms(cash="1000000", size="shares:10", fees="10"), fill_at="close")
+    ours = run(make_history(bars.tolist()), signals, terms)
+    index = pd.date_range("2020-01-01", periods=300, freq="D", tz="UTC")
+    close = pd.Series(bars[:, 3], index)
+    theirs = vbt.Portfolio.from_signals(
+        close, **signals, size=10, size_type="amount", fees=0.001, init_cash=1e6, upon_long_conflict="exit",
+        upon_short_conflict="exit", upon_dir_conflict="ignore", upon_opposite_entry="reverse", freq="1D",
+    )  # fmt: skip
+    assert np.array_equal(ours.positions["X"].to_numpy(), theirs.assets().to_numpy())
+    assert np.allclose(ours.outcome.equity, theirs.value().to_numpy(), rtol=1e-12)
+    assert len(ours.trade_list) == theirs.trades.count()
+    assert not ours.pending, "what is asked for fills on its own bar"
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -52,6 +52,16 @@ class Trial:
     run_id: str
 
 
+class SearchLog(Protocol):
+    """Where a search that learns from its trials keeps what it has seen, a log for each study; only ever appended."""
+
+    def read(self, study: str, first: int) -> Sequence[dict[str, Any]]:
+        """The entries of a study from a number on, in their order."""
+
+    def append(self, study: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add entries to a study, all or nothing."""
+
+
 class RunRegistry(Protocol):
     """Where runs, their artifacts and the trials of a strategy family are kept."""
 
@@ -69,5 +79,5 @@ class RunRegistry(Protocol):
     def artifact(self, run_id: str, name: str) -> bytes:
         """One artifact's content. Raises UnknownName; BadInput when the file no longer matches its hash."""
 
-    def trials(self, family: str) -> int:
-        """How many distinct (parameters, data) a family was evaluated on."""
+    def trials(self, family: str, more: Iterable[Trial] = ()) -> int:
+        """How many distinct (parameters, data) a family was evaluated on, with `more` that are not on file yet."""

@@ -22,9 +22,10 @@ from workbench.ports import (
 )
 from workbench.promotion.stages import LADDER, check_demotion, check_promotion
 
-KINDS = ("backtest", "walkforward", "proof", "replay")
+KINDS = ("backtest", "walkforward", "overfit", "proof", "replay")
 """Kinds of runs that can be evidence."""
-_SAME = ("fees", "slippage", "per_share", "min_fee", "cash", "size", "stop", "target", "trail", "shared_cash")
+_SAME = ("fees", "slippage", "per_share", "min_fee", "cash", "size", "stop", "target", "trail", "shared_cash", "costs",
+         "fill_at")  # fmt: skip
 """Options in which evidence must agree with the version: another cost is another strategy."""
 LONGEST_REASON = 1_000
 
@@ -150,7 +151,7 @@ class Board:
     def _evidence(self, version: Version, run: RunRecord | None) -> Evidence:
         """The newest run of each kind that agrees with a version; the one that was named counts for its kind.
 
-        Of proofs the newest counts in any case: an older one that passed does not outweigh it.
+        Of proofs and overfitting the newest counts in any case: an older one that passed does not outweigh it.
         """
         runs: dict[str, RunRecord] = {}
         for kind in KINDS:
@@ -158,7 +159,7 @@ class Board:
             newest = next((r for r in found if not _difference(version, r)), None)
             if newest is not None:
                 runs[kind] = newest
-        if run is not None and run.kind != "proof" and not _difference(version, run):
+        if run is not None and run.kind not in ("proof", "overfit") and not _difference(version, run):
             runs[run.kind] = run
         trials, live = self._registry.trials(version.family), self._account_for(version.strategy, Stage.LIVE)
         return Evidence(version, runs, trials, live_account=live)

@@ -13,6 +13,7 @@ from workbench.data import PriceHistory
 from workbench.fills import Terms
 from workbench.model import iso
 from workbench.ports import ProgressCallback, no_progress
+from workbench.research.breakdown import Breakdown, breakdown_of
 from workbench.research.metrics import Metrics, drawdown_of, run_metrics
 from workbench.research.tape import Outcome, Tape
 from workbench.research.trades import Trade, pending_of, rejected_of, trades_of
@@ -26,6 +27,7 @@ FILL_NOTES = (
     "fills at the next bar's open; levels inside a bar by the table in docs/fills.md",
     "the cost of borrowing for shorts is taken as zero",
 )
+CLOSE_NOTE = "fills at the close a signal is seen at: live that close is over, and orders trade after it"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,17 @@ class Backtest:
                 )
             if history.report.warnings:
                 notes.append(f"{history.symbol}: {history.report.summary()}")
-        return [*FILL_NOTES, *notes]
+        fills = (CLOSE_NOTE, *FILL_NOTES[1:]) if self.terms.at_close(self.strategy) else FILL_NOTES
+        model = self.terms.costs.model
+        if model is not None and model.currency:
+            other = {h.instrument.currency for h in self.tape.histories} - {model.currency}
+            notes += [f"{model.name} charges amounts in {model.currency}, and prices are in {c}" for c in sorted(other)]
+        return [*fills, *(model.notes if model is not None else ()), *notes]
+
+    @cached_property
+    def costs(self) -> Breakdown:
+        """From gross to net: what slippage and each charge took."""
+        return breakdown_of(self.tape, self.outcome, self.terms, at_close=self.terms.at_close(self.strategy))
 
     @cached_property
     def index(self) -> pd.DatetimeIndex:
@@ -149,6 +161,7 @@ class Backtest:
             "data": self.data_dict(),
             "terms": terms_dict(self.terms, self.strategy),
             "metrics": self.metrics.to_dict(),
+            "costs": self.costs.to_dict(),
             "trades": [t.to_dict() for t in self.trade_list],
             "pending": self.pending,
             "rejected": self.rejected,
@@ -205,7 +218,7 @@ def backtest(
         progress("signals", i, len(histories))
         answers.append(strategy.answer(Bars(**history.columns)))
     progress("signals", len(histories), len(histories))
-    outcome = tape.run(answers, terms, terms.size_for(strategy), terms.protection_for(strategy))
+    outcome = tape.run_of(strategy, answers, terms)
     return Backtest(name, strategy, terms, tape, tuple(answers), outcome)
 
 
@@ -247,6 +260,9 @@ def terms_dict(terms: Terms, strategy: Strategy) -> dict[str, Any]:
         "slippage_bps": float(terms.costs.slippage_bps),
         "per_share": float(terms.costs.per_share),
         "minimum_fee": float(terms.costs.minimum_fee),
+        "costs": terms.costs.model.name if terms.costs.model is not None else None,
+        "slippage": str(terms.costs.slippage),
+        "fill_at": "close" if terms.at_close(strategy) else "open",
         **{
             name: None if getattr(levels, name) is None else float(getattr(levels, name))
             for name in ("stop", "target", "trail")

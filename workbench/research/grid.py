@@ -1,4 +1,4 @@
-"""Grid: every combination of parameter values to try."""
+"""Grid: the parameter sets to try, every combination of some values or draws from them."""
 
 from __future__ import annotations
 
@@ -6,46 +6,18 @@ import itertools
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from workbench.errors import BadInput, UnknownName
-from workbench.model import decimal
+from workbench.research.axes import MOST, Constraint
 from workbench.strategy import Strategy
-
-MOST = 100_000
-"""The largest grid that is laid out."""
-
-
-def parse_axis(strategy: type[Strategy], text: str) -> tuple[str, list[Any]]:
-    """One axis from `name=low:high:step` (both ends included) or `name=a,b,c`. Raises BadInput naming what is wrong."""
-    name, equals, rest = text.partition("=")
-    name = name.strip()
-    declared = strategy.declared()
-    if not equals or not rest.strip():
-        raise BadInput("grid", text, "is no axis", "write name=low:high:step or name=a,b,c")
-    if name not in declared:
-        raise UnknownName(f"grid parameter of {strategy.__name__}", name, declared)
-    param = declared[name]
-    if ":" not in rest:
-        return name, [param.parse(part) for part in rest.split(",")]
-    parts = rest.split(":")
-    if len(parts) not in (2, 3) or param.type not in (int, float):
-        raise BadInput("grid", text, "is no range", "write name=low:high:step, of numbers")
-    low, high = decimal(f"grid {name} low", parts[0]), decimal(f"grid {name} high", parts[1])
-    step = decimal(f"grid {name} step", parts[2]) if len(parts) == 3 else Decimal(str(param.step or 1))
-    if step <= 0:
-        raise BadInput(f"grid {name} step", step, "must be above 0")
-    if high < low:
-        raise BadInput(f"grid {name} high", str(high), f"is below low, {low}")
-    count = int((high - low) / step) + 1
-    if count > MOST:
-        raise BadInput("grid", text, f"has {count} values, more than {MOST}", "take a larger step")
-    return name, [param.parse(format((low + i * step).normalize(), "f")) for i in range(count)]
 
 
 def combinations(
-    strategy: type[Strategy], params: Mapping[str, Any], axes: Mapping[str, Sequence[Any]]
+    strategy: type[Strategy],
+    params: Mapping[str, Any],
+    axes: Mapping[str, Sequence[Any]],
+    constraints: Sequence[Constraint] = (),
 ) -> list[Strategy]:
     """The strategy at every combination of the axes' values that its own cross-check allows, in their order.
 
@@ -53,18 +25,39 @@ def combinations(
 
     Raises BadInput for too large a grid, or where no combination is allowed.
     """
-    return grid_sets(strategy, params, axes)[0]
+    return grid_sets(strategy, params, axes, constraints)[0]
+
+
+def first_set(
+    strategy: type[Strategy],
+    params: Mapping[str, Any],
+    axes: Mapping[str, Sequence[Any]],
+    constraints: Sequence[Constraint] = (),
+) -> Strategy:
+    """The first combination that is allowed. Raises BadInput where none of the first 100,000 is."""
+    _check_axes(strategy, axes)
+    rows = itertools.islice(itertools.product(*axes.values()), MOST)
+    refused = ""
+    for values in rows:
+        try:
+            return made_set(strategy, params, list(axes), values, constraints)
+        except BadInput as error:
+            refused = str(error)
+    raise BadInput("grid", "its combinations", f"none is allowed ({refused})", "change the ranges")
 
 
 def grid_sets(
-    strategy: type[Strategy], params: Mapping[str, Any], axes: Mapping[str, Sequence[Any]]
+    strategy: type[Strategy],
+    params: Mapping[str, Any],
+    axes: Mapping[str, Sequence[Any]],
+    constraints: Sequence[Constraint] = (),
 ) -> tuple[list[Strategy], int]:
-    """As `combinations`, and how many the cross-check left out."""
+    """As `combinations`, and how many the cross-check and the constraints left out."""
     count = math.prod(len(values) for values in axes.values())
     if count > MOST:
-        raise BadInput("grid", f"{count} combinations", f"more than {MOST}", "take larger steps")
+        raise BadInput("grid", f"{count} combinations", f"more than {MOST}", "take larger steps, or --search random")
     _check_axes(strategy, axes)
-    return _allowed(strategy, params, list(axes), itertools.product(*axes.values()), count)
+    return _allowed(strategy, params, list(axes), itertools.product(*axes.values()), count, constraints)
 
 
 def sampled_sets(
@@ -75,6 +68,7 @@ def sampled_sets(
     seed: int,
     *,
     stratified: bool = False,
+    constraints: Sequence[Constraint] = (),
 ) -> tuple[list[Strategy], int]:
     """The strategy at so many draws from the axes' values, each set once, and how many the cross-check left out.
 
@@ -97,7 +91,7 @@ def sampled_sets(
         else:
             columns.append([rng.choice(values) for _ in range(trials)])
     drawn = list(dict.fromkeys(zip(*columns, strict=True)))
-    return _allowed(strategy, params, list(axes), drawn, len(drawn))
+    return _allowed(strategy, params, list(axes), drawn, len(drawn), constraints)
 
 
 def _check_axes(strategy: type[Strategy], axes: Mapping[str, Sequence[Any]]) -> None:
@@ -111,14 +105,26 @@ def _check_axes(strategy: type[Strategy], axes: Mapping[str, Sequence[Any]]) -> 
             declared[name].check(value)
 
 
+def made_set(
+    strategy: type[Strategy], params: Mapping[str, Any], names: Sequence[str], values: Sequence[Any],
+    constraints: Sequence[Constraint],
+) -> Strategy:  # fmt: skip
+    """One set. Raises BadInput where the cross-check or a constraint refuses it."""
+    made = strategy(**{**params, **dict(zip(names, values, strict=True))})
+    for constraint in constraints:
+        constraint.check(made.params)
+    return made
+
+
 def _allowed(
-    strategy: type[Strategy], params: Mapping[str, Any], names: Sequence[str], rows: Iterable[Sequence[Any]], count: int
-) -> tuple[list[Strategy], int]:
+    strategy: type[Strategy], params: Mapping[str, Any], names: Sequence[str], rows: Iterable[Sequence[Any]],
+    count: int, constraints: Sequence[Constraint],
+) -> tuple[list[Strategy], int]:  # fmt: skip
     found: list[Strategy] = []
     refused, left_out = "", 0
     for values in rows:
         try:
-            found.append(strategy(**{**params, **dict(zip(names, values, strict=True))}))
+            found.append(made_set(strategy, params, names, values, constraints))
         except BadInput as error:
             refused, left_out = str(error), left_out + 1
     if not found:

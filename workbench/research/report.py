@@ -10,6 +10,7 @@ from workbench.research.metrics import Metrics
 
 if TYPE_CHECKING:
     from workbench.research.backtest import Backtest
+    from workbench.research.breakdown import Breakdown
     from workbench.research.walkforward import WalkForward
 
 PERCENTS = frozenset({
@@ -69,7 +70,7 @@ def backtest_report(result: Backtest) -> str:
         _backtest_subtitle(result),
         result.metrics,
         result.plot(),
-        [_trade_table(result)],
+        [_cost_table(result.costs), _trade_table(result)],
         [_method(result.metrics), *result.notes],
     )
 
@@ -92,7 +93,7 @@ def walkforward_report(result: WalkForward) -> str:
         _walkforward_subtitle(result),
         result.metrics,
         result.plot(),
-        [("Windows", list(frame.columns), rows, 0)],
+        [("Windows", list(frame.columns), rows, 0), _cost_table(result.costs)],
         notes,
     )
 
@@ -148,20 +149,18 @@ def _summary(title: str, subtitle: str, metrics: Metrics) -> str:
 
 
 def _backtest_subtitle(result: Backtest) -> str:
-    costs = result.terms.costs
     span = f"{result.index[0]:%Y-%m-%d} to {result.index[-1]:%Y-%m-%d} (UTC)"
     params = ", ".join(f"{k}={v}" for k, v in result.strategy.params.items())
     size = result.terms.size_for(result.strategy)
-    return f"{span} · {params} · size {size} · fees {costs.fee_bps} bps, slippage {costs.slippage_bps} bps"
+    return f"{span} · {params} · size {size} · {_costs_told(result)}"
 
 
 def _walkforward_subtitle(result: WalkForward) -> str:
     kind = "anchored" if result.anchored else "rolling"
-    costs = result.terms.costs
     span = f"{result.index[0]:%Y-%m-%d} to {result.index[-1]:%Y-%m-%d} (UTC)"
     return (
         f"{span} · {len(result.windows)} {kind} windows, train {result.train}, test {result.test} · "
-        f"fees {costs.fee_bps} bps, slippage {costs.slippage_bps} bps"
+        f"{_costs_told(result)}"
     )
 
 
@@ -180,6 +179,21 @@ def _trade_table(result: Backtest) -> tuple[str, list[str], list[list[str]], int
         for t in result.trade_list[:MOST_TRADES]
     ]  # fmt: skip
     return "Trades", columns, rows, max(0, len(result.trade_list) - MOST_TRADES)
+
+
+def _cost_table(costs: Breakdown) -> tuple[str, list[str], list[list[str]], int]:
+    share = [f"{amount / costs.turnover:.4%}" if costs.turnover else "–" for _, amount in costs.rows()]
+    rows = [[name, f"{amount:,.2f}", part] for (name, amount), part in zip(costs.rows(), share, strict=True)]
+    return "From gross to net", ["", "amount", "of turnover"], rows, 0
+
+
+def _costs_told(result: Backtest | WalkForward) -> str:
+    """Fees and slippage in words."""
+    costs = result.terms.costs
+    fees = f"fees {costs.fee_bps} bps" if costs.model is None else f"costs {costs.model.name}"
+    slippage = f"slippage {costs.slippage}" + (" bps" if costs.moving is None else "")
+    at = ", fills at the close" if result.terms.at_close(result.strategy) else ""
+    return f"{fees}, {slippage}{at}"
 
 
 def _minute(text: str | None) -> str:

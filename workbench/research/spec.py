@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.errors import BadInput, UnknownName
-from workbench.fills import Costs, Terms
+from workbench.fills import CostModel, Costs, Slippage, Terms
 from workbench.model import SizeRequest, decimal, positive
 
 OPTIONS = (
     "start", "end", "fees", "slippage", "per_share", "min_fee", "cash", "shared_cash", "size", "stop", "target",
-    "trail", "lot", "tick", "calendar", "tz",
+    "trail", "lot", "tick", "calendar", "tz", "costs", "fill_at",
 )  # fmt: skip
 """What a run may be told besides strategy, parameters and data; the same names in the shell and in Python."""
 
@@ -54,15 +54,22 @@ class RunSpec:
         """The symbols, or paths of files."""
         return [s.strip() for s in self.data.partition(":")[2].split(",") if s.strip()]
 
-    def terms(self) -> Terms:
-        """What the run trades under."""
+    def terms(self, model: CostModel | None = None) -> Terms:
+        """What the run trades under; `model` is the one that the option `costs` names."""
         given = self.options
         usual = Terms()
+        if ("costs" in given) != (model is not None):
+            raise BadInput("costs", given.get("costs"), "names no model that was found", "see workbench plugins")
+        slippage, moving = given.get("slippage", ""), None
+        if any(letter.isalpha() and letter not in "eE" for letter in slippage) and ":" in slippage:
+            moving = Slippage.parse(slippage)
         costs = Costs(
-            self._number("fees", usual.costs.fee_bps),
-            self._number("slippage", usual.costs.slippage_bps),
+            self._number("fees", usual.costs.fee_bps if model is None else Decimal(0)),
+            self._number("slippage", usual.costs.slippage_bps) if moving is None else Decimal(0),
             self._number("per_share", Decimal(0)),
             self._number("min_fee", Decimal(0)),
+            model,
+            moving,
         )
         return Terms(
             cash=positive("cash", self._number("cash", usual.cash)),
@@ -71,6 +78,7 @@ class RunSpec:
             stop=self._level("stop"),
             target=self._level("target"),
             trail=self._level("trail"),
+            fill_at=given.get("fill_at"),
             shared_cash=_yes("shared_cash", given.get("shared_cash", "false")),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,13 @@ from workbench.errors import BadInput
 from workbench.fills import Terms
 from workbench.ports import ProgressCallback, no_progress
 from workbench.research.backtest import data_dict, terms_dict
+from workbench.research.executors import worked
 from workbench.research.ground import Ground, Piece
 from workbench.research.measured import FIGURES
+from workbench.research.plateau import plateau_of
 from workbench.research.tape import Tape
 from workbench.strategy import Strategy
+from workbench.strategy.indicators import LONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +52,7 @@ class Sweep:
     cancelled: bool = False
     run_id: str = ""
     trials: int | None = field(default=None)
+    reach: float = 0.0
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -63,6 +67,11 @@ class Sweep:
         if name not in FIGURES:
             raise BadInput("metric", name, "is not measured", f"one of {', '.join(FIGURES)}")
         return self.table[:, FIGURES.index(name)]
+
+    def plateau(self, metric: str | None = None) -> Floats:
+        """How good the neighbours of each set are on average, NaN for one without any; see `plateau_of`."""
+        sets = [s.params for s in self.sets]
+        return plateau_of(self.axes, sets, self.column(metric or self.metric), reach=self.reach)
 
     def order(self, metric: str | None = None) -> NDArray[np.intp]:
         """Rows from the best to the worst by a metric, more being better; those without an answer last."""
@@ -82,7 +91,8 @@ class Sweep:
         import pandas as pd
 
         params = pd.DataFrame([{name: s.params[name] for name in self.axes} for s in self.sets])
-        return pd.concat([params, pd.DataFrame(self.table, columns=list(FIGURES))], axis=1)
+        figures = pd.DataFrame(self.table, columns=list(FIGURES))
+        return pd.concat([params, figures.assign(plateau=self.plateau())], axis=1)
 
     def data_dict(self) -> dict[str, Any]:
         """What was traded on, as JSON values."""
@@ -95,7 +105,8 @@ class Sweep:
                 "cancelled": self.cancelled, "best": best}  # fmt: skip
 
     def to_dict(self, top: int = 20) -> dict[str, Any]:
-        """The result as JSON values, with the best sets."""
+        """The result as JSON values, with the best sets and how good the neighbours of each are (`plateau`)."""
+        near = self.plateau()
         return {
             "run_id": self.run_id or None,
             "strategy": self.name,
@@ -110,9 +121,21 @@ class Sweep:
             "grid": {name: list(values) for name, values in self.axes.items()},
             "data": self.data_dict(),
             "terms": terms_dict(self.terms, self.sets[0]) if self.sets else None,
-            "results": [self.row(int(i)) for i in self.order()[:top]],
+            "results": [self.row(int(i)) | {"plateau": _known(near[i])} for i in self.order()[:top]],
             "trials_counted": self.trials,
         }
+
+    def heatmap(self, x: str | None = None, y: str | None = None, metric: str | None = None) -> Any:
+        """Two parameters against each other, coloured by a metric, as a bokeh figure."""
+        from workbench.research.sweep_plots import heatmap
+
+        return heatmap(self.frame, self.axes, metric or self.metric, x, y)
+
+    def plot(self) -> Any:
+        """Heatmap, each parameter by itself, all sets at once, and each beside its neighbours, as a bokeh layout."""
+        from workbench.research.sweep_plots import overview
+
+        return overview(self.frame, self.axes, self.metric)
 
     def __repr__(self) -> str:
         return f"<Sweep of {self.name}: {len(self)} sets, {self.rate:,.0f} bars a second>"
@@ -127,6 +150,7 @@ def sweep(
     axes: Mapping[str, Sequence[Any]],
     left_out: int = 0,
     metric: str = "sharpe",
+    reach: float = 0.0,
     executor: Executor | None = None,
     workers: int = 1,
     progress: ProgressCallback = no_progress,
@@ -136,38 +160,51 @@ def sweep(
 
     Indicators are worked out once for all. With an `executor` of so many `workers` pieces are worked side by side; a
     thread is enough, as the compiled part holds no lock. A strategy that raises at some sets loses those alone. A
-    keyboard interrupt, or `cancelled`, keeps what is done. Raises BadInput for no candidate and a metric not measured.
+    keyboard interrupt, `cancelled`, or a process of the executor that died keeps what is done. Raises BadInput for no
+    candidate and a metric not measured.
     """
     if metric not in FIGURES:
         raise BadInput("metric", metric, "is not measured", f"one of {', '.join(FIGURES)}")
     if not candidates:
         raise BadInput("grid", "no combination", "is left", "change the ranges")
-    for candidate in candidates[:1]:
-        terms.check_for(candidate)
+    _check_any(candidates, terms)
     tape = Tape(histories)
     ground = Ground(tape, terms)
-    ground.warm_up(candidates[0])
+    ground.warm_up()
     began = time.perf_counter()
     table = np.full((len(candidates), len(FIGURES)), np.nan)
     done = np.zeros(len(candidates), np.bool_)
     failed: dict[int, str] = {}
     broken_off = False
     try:
-        for pieces in _results(ground, candidates, executor, workers, cancelled):
-            first, rows, wrong = pieces
+        for first, rows, wrong in _results(ground, candidates, executor, workers, cancelled):
             table[first : first + len(rows)] = rows
             done[first : first + len(rows)] = True
             failed |= {first + i: words for i, words in wrong.items()}
             progress("sweep", int(done.sum()), len(candidates))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenExecutor):
         broken_off = True
     broken_off = broken_off or not done.all()
     kept = [i for i in np.flatnonzero(done).tolist() if i not in failed]
     return Sweep(
         name, terms, tape, axes, tuple(candidates[i] for i in kept), table[kept], left_out,
         tuple((candidates[i].params, words) for i, words in sorted(failed.items())),
-        time.perf_counter() - began, metric, broken_off,
+        time.perf_counter() - began, metric, broken_off, reach=reach,
     )  # fmt: skip
+
+
+def _check_any(candidates: Sequence[Strategy], terms: Terms) -> None:
+    """Refuse terms that go with none of the sets; one that they do not go with fails alone."""
+    refused: BadInput | None = None
+    for candidate in candidates:
+        try:
+            terms.check_for(candidate)
+        except BadInput as error:
+            refused = error
+        else:
+            return
+    assert refused is not None
+    raise refused
 
 
 def _results(
@@ -176,36 +213,56 @@ def _results(
 ) -> Iterator[Piece]:  # fmt: skip
     """Pieces as they are done; no more are begun once it is cancelled."""
     size = ground.at_once(len(candidates), workers if executor is not None else 1)
-    starts = iter(range(0, len(candidates), size))
-    if executor is None:
-        for first in starts:
-            if cancelled():
-                return
-            yield ground.evaluate(first, candidates[first : first + size])
-        return
+    pieces = ((first, candidates[first:stop]) for first, stop in slices(len(candidates), size))
     # Of threads this one asks the strategy and the others run the compiled part, which holds no lock: two that both ask
-    # would hand the interpreter's lock to and fro at every array.
-    asks_here = isinstance(executor, ThreadPoolExecutor) and ground.is_single
-    under_way: set[Future[Piece]] = set()
-    try:
-        while True:
-            while len(under_way) < 2 * workers and not cancelled():
-                first = next(starts, -1)
-                if first < 0:
-                    break
-                some = candidates[first : first + size]
-                if asks_here:
-                    under_way.add(executor.submit(ground.measured, first, some, *ground.asked(some)))
-                else:
-                    under_way.add(executor.submit(ground.evaluate, first, some))
-            if not under_way:
-                return
-            finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-    finally:
-        for future in under_way:
-            future.cancel()
+    # would hand the interpreter's lock to and fro at every array. Where arrays are long that does not matter.
+    if isinstance(executor, ThreadPoolExecutor) and ground.is_single and len(ground) < LONG:
+        tasks: Iterator[Any] = (ground.ready(first, some) for first, some in pieces)
+        with ThreadPoolExecutor(max(workers - 1, 1)) as others:
+            for _, piece in worked(others, Ground.measured, ground, tasks, ahead=2 * workers, cancelled=cancelled):
+                yield piece
+        return
+    if executor is None or isinstance(executor, ThreadPoolExecutor):
+        found = worked(executor, _evaluated, ground, pieces, ahead=2 * workers, cancelled=cancelled)
+    else:  # parameters, not instances: another process may only have the class by value
+        shared = ground, type(candidates[0])
+        tasks = ((first, [dict(c.params) for c in some]) for first, some in pieces)
+        found = worked(executor, made_and_evaluated, shared, tasks, ahead=2 * workers, cancelled=cancelled)
+    for _, piece in found:
+        yield piece
+
+
+def slices(
+    count: int, most: int, patience: float = 0.25, clock: Callable[[], float] = time.perf_counter
+) -> Iterator[tuple[int, int]]:
+    """Slices of so many sets, from the first up to, not including, the last, of at most `most`; small ones first.
+
+    Whoever takes one comes back when there is room for another: where that took longer than `patience` seconds the next
+    are smaller, so that progress is told and a cancel is heard, however slow the strategy.
+    """
+    first, size = 0, min(most, 8)
+    while first < count:
+        began = clock()
+        yield first, min(first + size, count)
+        first, took = first + size, clock() - began
+        if took > patience:
+            size = max(1, size // 2)
+        elif took < patience / 4:
+            size = min(most, size * 2)
+
+
+def _evaluated(ground: Ground, task: tuple[int, Sequence[Strategy]]) -> Piece:
+    return ground.evaluate(*task)
+
+
+def made_and_evaluated(shared: tuple[Ground, type[Strategy]], task: tuple[int, list[dict[str, Any]]]) -> Piece:
+    """The figures of some sets given by their parameters, of which one process may only have the class by value."""
+    (ground, kind), (first, params) = shared, task
+    return ground.evaluate(first, [kind(**values) for values in params])
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _plain(name: str, value: float) -> float | int:

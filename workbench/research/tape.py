@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.data import PriceHistory
 from workbench.errors import BadInput
-from workbench.fills import Terms, rate_of_percent
+from workbench.fills import Slippage, Terms, rate_of_percent
 from workbench.model import Protection, SizeRequest, SizeRule
 from workbench.strategy import Columns
 
@@ -90,6 +90,8 @@ class Tape:
         protection: Protection,
         first: int = 0,
         stop: int | None = None,
+        *,
+        at_close: bool = False,
     ) -> Outcome:
         """Simulate the answers (one a symbol, over its own bars) from bar `first` up to, not including, `stop`."""
         from workbench.fills import kernel
@@ -109,8 +111,8 @@ class Tape:
             *flags, override, *rates,
             list(SizeRule).index(size.rule), float(size.amount or 0), self.lot, self.tick,
             np.zeros(symbols, np.int64) if terms.shared_cash else np.arange(symbols), start_cash,
-            terms.costs.slippage_rate, float(terms.costs.fee_bps * Decimal("1e-4")), float(terms.costs.per_share),
-            float(terms.costs.minimum_fee),
+            *self.slipping(terms.costs.slippage, window), terms.costs.table(), terms.costs.epochs(self.times[window]),
+            at_close,
         )  # fmt: skip
         order = np.lexsort((orders["id"], orders["idx"], orders["col"]))
         orders, causes = orders[order], causes[order]
@@ -119,6 +121,33 @@ class Tape:
         pending += [(c, int(entries[c]), float(sizes[c])) for c in range(symbols) if entries[c]]
         equity = equity.sum(axis=1) if bars else np.empty(0)
         return Outcome(orders, causes, equity, float(terms.cash), list(rejected), pending)
+
+    def run_of(self, strategy: Any, answers: Sequence[Columns], terms: Terms, first: int = 0,
+               stop: int | None = None) -> Outcome:  # fmt: skip
+        """Simulate a strategy's answers under terms, by its own size, levels and fills where the terms name none."""
+        return self.run(
+            answers, terms, terms.size_for(strategy), terms.protection_for(strategy), first, stop,
+            at_close=terms.at_close(strategy),
+        )  # fmt: skip
+
+    def slipping(self, slippage: Slippage, window: slice) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Slippage as the kernel reads it: rates, and what each raw unit adds; one row where it never changes."""
+        symbols = len(self.symbols)
+        if slippage.is_fixed:
+            return np.full((1, symbols), slippage.fixed_rate, np.int64), np.empty((0, symbols))
+        base = np.full((len(self) + 1, symbols), slippage.fixed_rate, np.int64)
+        more = np.zeros((len(self) + 1, symbols))
+        for c, history in enumerate(self.histories):
+            if slippage.needs_volume and not (history.volume[history.traded] > 0).all():
+                problem = "has traded bars without a volume, which volume slippage needs"
+                raise BadInput("slippage", f"{slippage} on {history.symbol}", problem, "leave volume: out")
+            own = slippage.rates(history.high, history.low, history.close, history.volume, history.traded)
+            # before a bar counts the last one that closed, after it the bar itself: one place further on
+            after = np.searchsorted(self.places[c], np.arange(len(self) + 1), side="left")
+            base[:, c], more[:, c] = own[0][after], own[1][after]
+        rows = slice(window.start, window.stop + 1)
+        impact = np.ascontiguousarray(more[rows]) if slippage.needs_volume else np.empty((0, symbols))
+        return np.ascontiguousarray(base[rows]), impact
 
     def _spread(self, answers: Sequence[Columns], name: str, empty: Any) -> NDArray[Any]:
         """One field of every symbol's answer, laid over the union of times."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from workbench.fills import Terms
 from workbench.model import from_ns, iso
 from workbench.research.backtest import data_dict, terms_dict
-from workbench.research.metrics import Metrics, drawdown_of, run_metrics
+from workbench.research.breakdown import Breakdown, breakdown_of
+from workbench.research.metrics import METRICS, Metrics, drawdown_of, run_metrics
 from workbench.research.tape import Outcome, Tape
 from workbench.research.trades import Trade, trades_of
 from workbench.research.windows import Span, Window
@@ -27,6 +28,7 @@ class WindowResult:
     """One window: the parameters its train chose, and the figures of train and test.
 
     `tried` counts the parameter sets evaluated. The test's figures are those of its stretch of the stitched run.
+    `kept` says whether the set keeps what the search required of a train.
     """
 
     window: Window
@@ -34,6 +36,7 @@ class WindowResult:
     tried: int
     in_sample: Metrics
     out_of_sample: Metrics
+    kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class WalkForward:
     windows: tuple[WindowResult, ...]
     outcome: Outcome
     run_id: str = ""
+    purge: int = 0
+    cancelled: bool = False
+    require: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def first(self) -> int:
@@ -80,6 +86,12 @@ class WalkForward:
         for trade in self.trade_list:
             held[trade.entry_idx - self.first : (trade.exit_idx or self.stop) - self.first] = True
         return run_metrics(self.outcome.equity, self.outcome.start_cash, periods, self.trade_list, float(held.mean()))
+
+    @cached_property
+    def costs(self) -> Breakdown:
+        """From gross to net out of sample: what slippage and each charge took."""
+        at_close = self.terms.at_close(self.strategy)
+        return breakdown_of(self.tape, self.outcome, self.terms, first=self.first, at_close=at_close)
 
     @property
     def efficiency(self) -> tuple[float | None, str]:
@@ -128,8 +140,8 @@ class WalkForward:
         rows = []
         for w in self.to_dict()["windows"]:
             own = {
-                f"{self.metric} in": w["in_sample"][self.metric],
-                f"{self.metric} out": w["out_of_sample"][self.metric],
+                f"{self.shown} in": w["in_sample"][self.shown],
+                f"{self.shown} out": w["out_of_sample"][self.shown],
             }
             returns = {"return in": w["in_sample"]["total_return"], "return out": w["out_of_sample"]["total_return"]}
             dates = {k: w[k][:10] for k in ("train_start", "train_end", "test_start", "test_end")}
@@ -152,6 +164,9 @@ class WalkForward:
             "train": str(self.train),
             "test": str(self.test),
             "anchored": self.anchored,
+            "purge": self.purge,
+            "cancelled": self.cancelled,
+            "require": dict(self.require),
             "grid": {name: list(values) for name, values in self.axes.items()},
             "tried": self.tried,
             "windows": [
@@ -162,14 +177,18 @@ class WalkForward:
                     "test_end": self._time(w.window.test_stop - 1),
                     "params": dict(w.strategy.params),
                     "tried": w.tried,
+                    "kept": w.kept,
+                    "degradation": _degradation(w, self.shown),
                     "in_sample": w.in_sample.to_dict(),
                     "out_of_sample": w.out_of_sample.to_dict(),
                 }
                 for w in self.windows
             ],
             "stitched": self.metrics.to_dict(),
+            "costs": self.costs.to_dict(),
             "efficiency": efficiency,
             "efficiency_undefined": reason or None,
+            "degradation": self.degradation[0],
             "trades": [t.to_dict() for t in self.trade_list],
             "bars_left_out": len(self.tape) - self.stop,
         }
@@ -182,7 +201,10 @@ class WalkForward:
 
     def figures(self) -> dict[str, Any]:
         """What is recorded of it: the stitched run's figures, how many windows, and the efficiency."""
-        return self.metrics.to_dict() | {"windows": len(self.windows), "efficiency": self.efficiency[0]}
+        return self.metrics.to_dict() | {
+            "windows": len(self.windows), "cancelled": self.cancelled, "efficiency": self.efficiency[0],
+            "degradation": self.degradation[0],
+        }  # fmt: skip
 
     def plot(self) -> Any:
         """Stitched equity, drawdown and the chosen parameters through time, as a bokeh layout."""
@@ -199,5 +221,22 @@ class WalkForward:
         total = self.metrics["total_return"]
         return f"<WalkForward of {self.name}: {len(self.windows)} windows, stitched return {total:+.2%}>"
 
+    @property
+    def degradation(self) -> tuple[float | None, str]:
+        """By how much the chosen metric is lower out of sample than in the trains, on average; or None and why."""
+        known = [d for w in self.windows if (d := _degradation(w, self.shown)) is not None]
+        return (float(np.mean(known)), "") if known else (None, f"no window has a {self.shown} in and out of sample")
+
+    @property
+    def shown(self) -> str:
+        """The metric that tables compare by: the one chosen by, or the Sharpe ratio where that was a function."""
+        return self.metric if self.metric in METRICS else "sharpe"
+
     def _time(self, row: int) -> str:
         return iso(from_ns(int(self.tape.times[row])))
+
+
+def _degradation(window: WindowResult, metric: str) -> float | None:
+    """By how much a metric is lower in the test than in the train; None where one of the two has no answer."""
+    inside, outside = window.in_sample[metric], window.out_of_sample[metric]
+    return None if inside is None or outside is None else float(inside) - float(outside)

@@ -53,12 +53,15 @@ class Window:
     test_stop: int
 
 
-def split(times: NDArray[np.int64], train: Span, test: Span, *, anchored: bool) -> list[Window]:
+def split(times: NDArray[np.int64], train: Span, test: Span, *, anchored: bool, purge: int = 0) -> list[Window]:
     """Windows over bar starts (UTC ns): each test follows its train at once, tests join without gap or overlap.
 
-    Rolling windows move on by one test; anchored ones keep their first bar. A rest too short for a whole test is left
+    Rolling windows move on by one test; anchored ones keep their first bar. The last `purge` bars of
+    a train are left out of it. A rest too short for a whole test is left
     out. Raises BadInput where not even one pair fits, or for spans of which one is in bars and one in calendar time.
     """
+    if purge < 0:
+        raise BadInput("purge", purge, "must be 0 bars or more")
     if (train.unit == "bars") != (test.unit == "bars"):
         raise BadInput(
             "test", str(test), f"does not go with train, {train}", "give both in bars or both in calendar time"
@@ -67,8 +70,10 @@ def split(times: NDArray[np.int64], train: Span, test: Span, *, anchored: bool) 
     windows = []
     for train_first, test_first, test_stop in edges:
         start = 0 if anchored else train_first
-        if test_first - start >= 2 and test_stop > test_first:
-            windows.append(Window(start, test_first, test_first, test_stop))
+        if test_first - purge - start >= 2 and test_stop > test_first:
+            windows.append(Window(start, test_first - purge, test_first, test_stop))
+        elif purge and windows and test_stop > test_first:
+            raise BadInput("purge", purge, "leaves a train without two bars, and a gap between the tests", "lower it")
     if not windows:
         raise BadInput(
             "train",

@@ -127,8 +127,10 @@ class Bars:
     def _one(
         self, work: Callable[[Floats, int], Floats], name: str, of: ArrayLike | None, n: int, low: int = 1
     ) -> Floats:
-        if of is None and type(n) is int and (known := self._cache.get((name, "close", n))) is not None:
-            return cast("Floats", known)  # what a sweep asks for, again and again
+        if of is None and type(n) is int:  # what a sweep asks for, again and again
+            known: Floats | None = self._cache.get((name, "close", n))
+            if known is not None:
+                return known
         n = ind.period(name, "n", n, low)
         key, x = self._source(of)
         return self._cached((name, key, n), lambda: work(x, n))

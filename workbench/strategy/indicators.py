@@ -5,7 +5,6 @@ All are causal, with NaN until they have enough bars.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,11 +84,9 @@ def sma(x: Floats, n: int) -> Floats:
     out = np.full(len(x), np.nan)
     if len(x) < n:
         return out
-    ticks, exact = _ticks(x, n)
-    sums = np.concatenate([[0], np.cumsum(ticks)])  # may wrap round; a window's own sum is exact all the same
-    odd = np.concatenate([[0], np.cumsum(~exact)])
-    out[n - 1 :] = (sums[n:] - sums[:-n]) / (n * _ONE)
-    bad = np.flatnonzero(odd[n:] != odd[:-n])
+    means, odd = (_exact_means if _compiled is None else _compiled.exact_means)(x, n, 2**53 / n)
+    out[n - 1 :] = means
+    bad = np.flatnonzero(odd)
     if len(bad) == len(x) - n + 1:
         return _windowed(x, n, _mean)
     view = np.lib.stride_tricks.sliding_window_view(x, n)
@@ -100,15 +97,19 @@ def sma(x: Floats, n: int) -> Floats:
     return out
 
 
-def _ticks(x: Floats, n: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Values as whole multiples of 1e-8, and where they are just that, small enough for the sum of n to be exact.
+def _exact_means(x: Floats, n: int, most: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """The mean of each window of n values that are whole multiples of 1e-8 below `most` of them, and which are not so.
 
-    Whether a window is summed so depends on its own values alone, as all windows must.
+    Such sums are exact, so that running ones may be used. Whether a window is summed so depends on its own values
+    alone, as all windows must.
     """
     with np.errstate(invalid="ignore"):
         rounded = np.rint(x * _ONE)
-        exact = (rounded / _ONE == x) & (np.abs(rounded) < 2**53 / n)
-    return np.where(exact, rounded, 0).astype(np.int64), exact
+        exact = (rounded / _ONE == x) & (np.abs(rounded) < most)
+    ticks = np.where(exact, rounded, 0).astype(np.int64)
+    sums = np.concatenate([[0], np.cumsum(ticks)])  # may wrap round; a window's own sum is exact all the same
+    odd = np.concatenate([[0], np.cumsum(~exact)])
+    return (sums[n:] - sums[:-n]) / (n * _ONE), odd[n:] != odd[:-n]
 
 
 def ema(x: Floats, n: int) -> Floats:
@@ -184,9 +185,12 @@ def _pair(a: Any, b: Any) -> tuple[Floats, Floats]:
 
 def cross_above(a: Any, b: Any) -> NDArray[np.bool_]:
     """Where a is above b and was not at the bar before; False at the first bar and wherever a value is NaN."""
+    if (
+        _compiled is not None and type(a) is type(b) is np.ndarray and a.dtype is b.dtype is _FLOAT
+        and a.ndim == 1 and a.shape == b.shape
+    ):  # fmt: skip
+        return _cross(a, b)
     left, right = _pair(a, b)
-    if left.ndim == 1 and "workbench.fills.kernel" in sys.modules:  # numba is there: one pass instead of four
-        return _compiled(left, right)
     crossed = left > right
     if len(crossed):
         np.logical_and(crossed[1:], left[:-1] <= right[:-1], out=crossed[1:])
@@ -194,14 +198,47 @@ def cross_above(a: Any, b: Any) -> NDArray[np.bool_]:
     return crossed
 
 
-def _compiled(left: Floats, right: Floats) -> NDArray[np.bool_]:
-    """The same, compiled; the first call puts the compiled function in its own place."""
-    from workbench.strategy.compiled import crossed
-
-    globals()["_compiled"] = crossed
-    return np.asarray(crossed(left, right))
-
-
 def cross_below(a: Any, b: Any) -> NDArray[np.bool_]:
     """Where a is below b and was not at the bar before; False at the first bar and wherever a value is NaN."""
-    return cross_above(b, a)
+    known = _other.pop((id(a), id(b)), None)
+    return cross_above(b, a) if known is None else known[2]
+
+
+def _cross(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Crosses by a compiled function that finds both directions at once; the other one is kept for who asks next.
+
+    Only for columns that cannot be written to, as those of `Bars` are: what is kept stays true. Whoever gets it may
+    write to it, so that it is given once.
+    """
+    known = _other.pop((id(b), id(a)), None)
+    if known is not None:  # asked the other way round
+        return known[2]
+    above: NDArray[np.bool_]
+    above, below = _compiled.crossed(a, b) if len(a) < LONG else _compiled.crossed_apart(a, b)
+    if not (a.flags.writeable or b.flags.writeable):
+        _other.clear()
+        _other[id(a), id(b)] = a, b, below
+    return above
+
+
+LONG = 50_000
+"""Bars from which on threads gain by asking strategies side by side: an operation on a column takes longer than handing
+the interpreter's lock over."""
+_FLOAT = np.dtype(np.float64)
+_other: dict[tuple[int, int], tuple[Floats, Floats, NDArray[np.bool_]]] = {}
+"""By the two columns: where the one is below the other and was not, beside the columns themselves; one at a time."""
+_compiled: Any = None
+"""The module `compiled`, where it is in use."""
+
+
+def compile_columns() -> None:
+    """Have crosses and averages found by compiled code from now on; for who asks thousands of times."""
+    global _compiled
+    if _compiled is None:
+        from workbench.strategy import compiled
+
+        column = np.zeros(2)
+        column.flags.writeable = False  # as those of `Bars` are: what is compiled for them is loaded now
+        compiled.exact_means(column, 1, 1.0)
+        compiled.crossed(column, column)
+        _compiled = compiled

@@ -14,6 +14,8 @@ from workbench.errors import StrategyFault, UnknownName, WorkbenchError
 from workbench.strategy.strategy import Strategy
 
 _SOURCE = "__workbench_source__"
+FILE_MODULES = "workbench_user_"
+"""How the names of modules made from users' files begin."""
 
 
 def is_file_reference(reference: str) -> bool:
@@ -32,9 +34,7 @@ def load_strategy_file(reference: str) -> type[Strategy]:
     if path.suffix != ".py" or not path.is_file():
         raise StrategyFault("strategy", reference, "no such Python file", "write path/to/file.py:Class")
     source = path.read_bytes()
-    module_name = (
-        f"workbench_user_{path.stem}_{hashlib.sha256(source + str(path.absolute()).encode()).hexdigest()[:12]}"
-    )
+    module_name = f"{FILE_MODULES}{path.stem}_{hashlib.sha256(source + str(path.absolute()).encode()).hexdigest()[:12]}"
     module = sys.modules.get(module_name)
     if module is None:
         spec = importlib.util.spec_from_file_location(module_name, path)
@@ -78,7 +78,7 @@ def _helpers(folder: str, before: set[str]) -> list[str]:
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name not in before and file and Path(file).parent == Path(folder) and not name.startswith("workbench_user_"):
+        if name not in before and file and Path(file).parent == Path(folder) and not name.startswith(FILE_MODULES):
             found.append(name)
     return sorted(found)
 

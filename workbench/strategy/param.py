@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
@@ -51,7 +51,8 @@ class Param(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        return cast("T", instance.__dict__["params"][self.name])
+        value: T = instance.__dict__["params"][self.name]
+        return value
 
     def __set__(self, instance: object, value: T) -> None:
         raise AttributeError(f"parameter {self.name} is fixed once the strategy is made; make another with replace()")

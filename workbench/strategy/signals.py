@@ -14,7 +14,7 @@ FLAGS = ("entries", "exits", "short_entries", "short_exits")
 NUMBERS = ("size", "stop", "target", "trail")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Signals:
     """Entries and exits of both sides, a flag a bar; None where the strategy has none.
 
@@ -30,6 +30,23 @@ class Signals:
     stop: ArrayLike | None = None
     target: ArrayLike | None = None
     trail: ArrayLike | None = None
+
+    def __init__(
+        self,
+        entries: ArrayLike | None = None,
+        exits: ArrayLike | None = None,
+        short_entries: ArrayLike | None = None,
+        short_exits: ArrayLike | None = None,
+        size: ArrayLike | None = None,
+        stop: ArrayLike | None = None,
+        target: ArrayLike | None = None,
+        trail: ArrayLike | None = None,
+    ) -> None:
+        own = self.__dict__  # past the guard of a frozen class: a sweep makes thousands
+        own["entries"], own["exits"], own["short_entries"], own["short_exits"] = (
+            entries, exits, short_entries, short_exits,
+        )  # fmt: skip
+        own["size"], own["stop"], own["target"], own["trail"] = size, stop, target, trail
 
     def columns(self, bars: int, strategy: str) -> Columns:
         """The answer as checked columns of `bars` rows. Raises StrategyFault for a wrong length, kind or range."""

@@ -17,8 +17,9 @@ class Strategy(ABC):
     """A trading rule; subclass it, declare parameters with `Param`, and answer `signals`.
 
     Class attributes a subclass may set: `size`, the sizer an entry uses unless the run says otherwise (all cash);
-    `stop`, `target`, `trail`, levels in percent of the fill price, None for none. `warmup` declares how many bars the
-    answer needs before it can be trusted; the warm-up proof measures whether that is enough.
+    `stop`, `target`, `trail`, levels in percent of the fill price, None for none; `fill_at`, "open" for fills at the
+    next bar's open, "close" for fills at the close a signal was seen at. `warmup` declares how many bars the answer
+    needs before it can be trusted; the warm-up proof measures whether that is enough.
 
     An instance never changes: `replace` makes another.
     """
@@ -27,6 +28,7 @@ class Strategy(ABC):
     stop: ClassVar[float | None] = None
     target: ClassVar[float | None] = None
     trail: ClassVar[float | None] = None
+    fill_at: ClassVar[str] = "open"
 
     params: Mapping[str, Any]
     _declared: ClassVar[dict[str, Param[Any]]]

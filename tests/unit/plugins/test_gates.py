@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from workbench_plugins.gate_rules import (
     LiveAccountGate,
     LookAheadGate,
     OutOfSampleGate,
+    OverfittingGate,
     ParityGate,
     WarmUpGate,
 )
@@ -24,7 +26,13 @@ from workbench.ports import Evidence, Gate, GateAnswer, RunRecord, Version
 
 BACKTEST = {"trades": 10, "bars": 250, "max_drawdown": -0.75}
 WALK = {"windows": 3, "trades": 10, "sharpe": 0.3, "max_drawdown": -0.5, "efficiency": 0.3}
-GATES: dict[str, Callable[..., Gate]] = {"backtest": BacktestGate, "out_of_sample": OutOfSampleGate}
+LUCK = {
+    "psr": 0.96, "sharpe": 1.2, "sharpe_std": 0.1, "bars": 1000, "skew": 0.0, "kurtosis": 3.0,
+    "periods_per_year": 252.0, "trials": 5, "sharpes_known": 5, "pbo": 0.4, "pbo_loss": 0.2,
+}  # fmt: skip
+GATES: dict[str, Callable[..., Gate]] = {
+    "backtest": BacktestGate, "out_of_sample": OutOfSampleGate, "overfitting": OverfittingGate,
+}  # fmt: skip
 
 
 def evidence(kind: str | None, metrics: Any = None, costs: dict[str, str] | None = None, **more: Any) -> Evidence:
@@ -178,6 +186,62 @@ def test_a_proof_passes_only_by_its_own_part_and_gives_that_parts_reason(gate: G
     assert not answer.passed
 
 
+@pytest.mark.parametrize(
+    ("change", "passed", "words"),
+    [
+        ({}, True, ""),
+        ({"psr": 0.94}, False, "probabilistic Sharpe ratio 0.94, must be at least 0.95"),
+        ({"psr": None}, False, "probabilistic Sharpe ratio not known"),
+        ({"sharpe_std": 0.9}, False, "deflated Sharpe ratio, 5 trials"),
+        ({"skew": None}, False, "deflated Sharpe ratio, 5 trials not known"),
+        ({"pbo": 0.51}, False, "probability of backtest overfitting 0.51"),
+        ({"pbo": 0.9, "pbo_loss": 0.05}, True, ""),  # the sets are alike, and hardly any loses
+        ({"pbo": None, "pbo_loss": None}, True, ""),  # nothing was searched
+        ({"permutation_p": 0.15, "spa_p": 0.1}, True, ""),
+        ({"permutation_p": 0.16}, False, "permutation of bars, p 0.16, must be at most 0.15"),
+        ({"spa_p": 0.11}, False, "superior predictive ability, p 0.11, must be at most 0.1"),
+    ],
+)
+def test_overfitting_is_judged_figure_by_figure(change: dict[str, Any], passed: bool, words: str) -> None:
+    walked = evidence("walkforward", {"overfit": LUCK | change})
+    assert judged(OverfittingGate(), walked)[0].passed is passed
+    assert words in OverfittingGate().judge(walked).reason
+    other = evidence("overfit", LUCK | change)
+    both = replace(walked, runs={**evidence("walkforward", {"overfit": LUCK}).runs, **other.runs})
+    answer = OverfittingGate().judge(both)
+    assert answer.passed is passed, "a judgement that falls short refuses, whatever the walk-forward says"
+    assert words.split(" 0.")[0].split(" not")[0] in answer.reason
+
+
+def test_a_good_judgement_does_not_outweigh_a_poor_walk_forward() -> None:
+    poor, good = evidence("walkforward", {"overfit": LUCK | {"psr": 0.1}}), evidence("overfit", LUCK)
+    assert not OverfittingGate().judge(replace(poor, runs={**poor.runs, **good.runs})).passed
+    assert not OverfittingGate().judge(good).passed, "without a walk-forward there is nothing out of sample"
+    old = OverfittingGate().judge(evidence("walkforward", WALK))
+    assert not old.passed
+    assert "run workbench walkforward again" in old.reason
+
+
+def test_where_few_of_the_trials_are_known_they_spread_as_noise_does() -> None:
+    alike = LUCK | {"sharpe_std": 0.001, "sharpes_known": 2, "trials": 2, "psr": 0.99}
+    assert OverfittingGate().judge(evidence("walkforward", {"overfit": alike}, trials=3)).passed
+    many = OverfittingGate().judge(evidence("walkforward", {"overfit": alike}, trials=400))
+    assert "deflated Sharpe ratio, 400 trials" in many.reason, "a search of two equal sets must not stand for 400"
+
+
+@pytest.mark.parametrize(
+    ("options", "fees", "passed"),
+    [
+        ({"fees": "0", "slippage": "0", "costs": "india_delivery:brokerage=0"}, 12.5, True),
+        ({"fees": "0", "slippage": "0", "costs": "tiered:tiers=0=0/10000=0"}, 0.0, False),
+        ({"fees": "0", "slippage": "spread:4", "costs": "crypto:maker=0,taker=0"}, 0.0, True),
+    ],
+)
+def test_a_cost_model_is_paid_by_what_it_charged(options: dict[str, str], fees: float, passed: bool) -> None:
+    answer, _ = judged(BacktestGate(), evidence("backtest", BACKTEST | {"fees": fees}, options))
+    assert answer.passed is passed
+
+
 def test_live_needs_an_account_and_a_person() -> None:
     assert "no live account" in judged(LiveAccountGate(), evidence(None))[0].reason
     assert "nobody approved" in judged(ApprovalGate(), evidence(None))[0].reason
@@ -202,6 +266,9 @@ def test_live_needs_an_account_and_a_person() -> None:
         ("out_of_sample", "min_sharpe", -101),
         ("out_of_sample", "max_drawdown", 101),
         ("out_of_sample", "min_efficiency", [1]),
+        ("overfitting", "min_psr", 1.1),
+        ("overfitting", "max_pbo", "half"),
+        ("overfitting", "max_permutation_p", -0.1),
     ],
 )
 def test_a_threshold_that_cannot_be_is_refused_by_its_name(gate: str, name: str, value: Any) -> None:

@@ -119,13 +119,13 @@ def test_a_causal_strategy_passes_and_says_what_was_cut() -> None:
 
 
 def test_beyond_the_limit_cuts_are_at_signals_and_at_random_and_coverage_is_stated() -> None:
-    bars = random_bars(3000, 3)
+    bars = random_bars(1200, 3)
     proof = prove_no_lookahead(Causal(), bars, every_up_to=500)
     assert proof.passed
-    assert proof.cuts < 3000
+    assert proof.cuts < 1200
     assert "all" in proof.coverage
     assert "500 random bars" in proof.coverage
-    assert "% of 3000 bars" in proof.coverage
+    assert "% of 1200 bars" in proof.coverage
     for leak in LEAKS:
         assert not prove_no_lookahead(leak(), bars, every_up_to=500).passed, leak
 

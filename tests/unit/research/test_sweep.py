@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 from workbench_strategies.crosses import SmaCross
 
 from tests.support import make_history, make_terms
+from workbench import open_workbench
 from workbench.errors import BadInput
-from workbench.research import backtest, grid_sets, sampled_sets, sweep
+from workbench.research import backtest, grid_sets, plateau_of, sampled_sets, sweep
 from workbench.strategy import Bars, Param, Signals, Strategy, cross_above, cross_below
 
 AXES = {"fast": [2, 4, 8, 16], "slow": [4, 8, 16, 32]}
@@ -141,3 +144,68 @@ def test_an_empty_sweep_is_refused() -> None:
         sweep("sma", [], [history()], make_terms(), axes={})
     with pytest.raises(BadInput, match="no value"):
         grid_sets(SmaCross, {}, {"fast": []})
+
+
+class Sized(Strategy):
+    """Its stop is a parameter, and may be one that cannot be."""
+
+    percent = Param(2.0, low=0.0, high=200.0)
+
+    @property
+    def stop(self) -> float:  # type: ignore[override]
+        return float(self.percent)
+
+    def signals(self, bars: Bars) -> Signals:
+        up = np.zeros(len(bars), bool)
+        up[1:] = bars.close[1:] > bars.close[:-1]
+        return Signals(entries=up, exits=~up)
+
+
+@pytest.mark.parametrize("symbols", [1, 2])
+def test_a_set_with_a_level_that_cannot_be_fails_alone(symbols: int) -> None:
+    made = [history(seed=1)] if symbols == 1 else [history(seed=1), replace(history(seed=2), symbol="Y")]
+    sets = [Sized(percent=p) for p in (2.0, 0.0, 5.0, 150.0)]
+    found = sweep("sized", sets, made, make_terms(), axes={})
+    assert [s.params["percent"] for s in found.sets] == [2.0, 5.0]
+    assert [params["percent"] for params, _ in found.failed] == [0.0, 150.0]
+    with pytest.raises(BadInput, match="stop"):
+        sweep("sized", [sets[1], sets[3]], made, make_terms(), axes={})
+
+
+def test_sets_drawn_from_a_huge_space_have_neighbours_without_a_table_of_it(tmp_path: Path) -> None:
+    wide = {"a": list(range(20_000)), "b": list(range(20_000)), "c": list(range(20_000))}
+    near = plateau_of(wide, [{"a": 1, "b": 1, "c": 1}, {"a": 900, "b": 2, "c": 2}, {"a": 15_000, "b": 9, "c": 9}],
+                      np.array([1.0, 2.0, 3.0]), reach=0.1)  # fmt: skip
+    assert near.tolist()[:2] == [2.0, 1.0]
+    assert np.isnan(near[2])
+
+
+class Trades(Strategy):
+    """Has a parameter with the name of a figure."""
+
+    trades = Param(3, low=1, high=9)
+
+    def signals(self, bars: Bars) -> Signals:
+        return Signals()
+
+
+def test_a_parameter_named_like_a_figure_is_refused_before_the_work(tmp_path: Path) -> None:
+    bench = open_workbench(tmp_path)
+    with pytest.raises(BadInput, match="name of a figure"):
+        bench.sweep(Trades, "sample:IBM", grid={"trades": [1, 2]})
+    found = bench.sweep("sma_cross", "sample:IBM", grid={"fast": np.arange(5, 8)})
+    assert bench.registry.get(found.run_id).spec["grid"] == {"fast": [5, 6, 7]}
+    assert bench.rerun(found.run_id)["same"]
+
+
+def test_a_study_is_of_its_own_prices_and_made_again_it_evaluates_everything(tmp_path: Path) -> None:
+    bench = open_workbench(tmp_path)
+    job = {"search": "bayes", "trials": 4, "study": "mine", "grid": ["fast=4:12:2"]}
+    one, two = (bench.sweep("ema_cross", f"sample:{symbol}", **job) for symbol in ("AAPL", "IBM"))
+    best = two.sets[int(two.order()[0])]
+    honest = bench.backtest("ema_cross", "sample:IBM", dict(best.params), record=False).metrics["sharpe"]
+    assert np.nanmax(two.column("sharpe")) == pytest.approx(honest, rel=1e-9)
+    assert np.nanmax(one.column("sharpe")) != pytest.approx(honest)
+    other = bench.sweep("ema_cross", "sample:IBM", **(job | {"grid": ["fast=4:6:1", "slow=30,40"]}))
+    assert len(other) == 4
+    assert bench.rerun(two.run_id)["same"]

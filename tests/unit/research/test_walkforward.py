@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 
 from tests.support import DAY, flat, make_history, make_terms, scripted
 from workbench import BadInput, Bars, Signals, Strategy, open_workbench
-from workbench.research import Span, combinations, parse_axis, walk_forward
+from workbench.research import Metrics, Span, combinations, parse_axis, walk_forward
 from workbench.research.windows import split
 
-BENCH = open_workbench()
+BENCH = open_workbench(tempfile.mkdtemp())  # trials are counted there
 
 
 class BuyFirst(Strategy):
@@ -170,3 +171,70 @@ def test_efficiency_is_the_ratio_of_annual_returns_or_says_why_not() -> None:
     losing = BENCH.walk_forward("buy_and_hold", "sample:AAPL", {"short": True}, train="3y", test="1y", record=False)
     assert losing.efficiency[0] is None
     assert "lost money" in losing.efficiency[1]
+
+
+GRID = ["fast=5:20:5", "slow=30:60:10"]
+
+
+def test_purged_the_search_does_not_see_the_bars_before_a_test() -> None:
+    job = {"train": 500, "test": 250, "grid": GRID, "record": False}
+    plain = BENCH.walk_forward("ema_cross", "sample:IBM", **job)
+    purged = BENCH.walk_forward("ema_cross", "sample:IBM", purge=40, **job)
+    for a, b in zip(plain.windows, purged.windows, strict=True):
+        assert (b.window.train_first, b.window.train_stop) == (a.window.train_first, a.window.train_stop - 40)
+        assert (b.window.test_first, b.window.test_stop) == (a.window.test_first, a.window.test_stop)
+        assert b.in_sample["bars"] == 460
+    with pytest.raises(BadInput, match="does not fit"):
+        BENCH.walk_forward("ema_cross", "sample:IBM", purge=499, **job)
+
+
+def test_sets_that_keep_what_is_required_go_first_and_a_window_without_any_says_so() -> None:
+    job = {"train": 500, "test": 250, "grid": GRID, "record": False}
+    found = BENCH.walk_forward("ema_cross", "sample:IBM", require={"trades": 9}, **job)
+    kept = [w.kept for w in found.windows]
+    assert set(kept) == {True, False}
+    for window in found.windows:
+        assert window.kept is (window.in_sample["trades"] >= 9)
+    with pytest.raises(BadInput, match="luck"):
+        BENCH.walk_forward("ema_cross", "sample:IBM", require={"luck": 1}, **job)
+
+
+def test_an_objective_of_ones_own_chooses_and_sees_the_figures_of_a_train() -> None:
+    def few_trades(figures: Metrics) -> float | None:
+        trades = figures["trades"]
+        return None if not trades else -float(trades)
+
+    found = BENCH.walk_forward(
+        "sma_cross", "sample:IBM", train=500, test=250, grid=GRID, metric=few_trades, record=False
+    )
+    by_name = BENCH.walk_forward("sma_cross", "sample:IBM", train=500, test=250, grid=GRID, record=False)
+    assert found.metric == "few_trades"
+    pairs = zip(found.windows, by_name.windows, strict=True)
+    assert all(a.in_sample["trades"] <= b.in_sample["trades"] for a, b in pairs)
+    assert "sharpe in" in found.table.columns
+
+
+def test_degradation_is_by_how_much_the_figure_falls() -> None:
+    found = BENCH.walk_forward("ema_cross", "sample:AAPL", train=500, test=250, grid=GRID, record=False)
+    told = found.to_dict()
+    falls = [w["in_sample"]["sharpe"] - w["out_of_sample"]["sharpe"] for w in told["windows"]]
+    assert [w["degradation"] for w in told["windows"]] == falls
+    assert told["degradation"] == pytest.approx(np.mean(falls))
+
+
+def test_cancelled_the_windows_that_were_done_are_the_walk() -> None:
+    done: list[int] = []
+    found = BENCH.walk_forward(
+        "ema_cross", "sample:AAPL", train=500, test=250, grid=GRID, record=False,
+        progress=lambda what, n, of: done.append(n), cancelled=lambda: len(done) >= 3,
+    )  # fmt: skip
+    assert len(found.windows) == 3
+    assert len(found.outcome.equity) == 750
+
+
+def test_several_symbols_are_walked_as_a_backtest_trades_them() -> None:
+    job = {"train": 400, "test": 200, "grid": ["fast=5:15:10"], "record": False, "shared_cash": "true"}
+    found = BENCH.walk_forward("sma_cross", "sample:AAPL,IBM", size="percent:40", **job)
+    assert {t.symbol for t in found.trade_list} == {"AAPL", "IBM"}
+    growth = np.prod([1 + w.out_of_sample["total_return"] for w in found.windows])
+    assert found.metrics["total_return"] == pytest.approx(growth - 1)
