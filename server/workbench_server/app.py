@@ -7,25 +7,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope, Send
 
 from workbench import Workbench, WorkbenchError, __version__
-from workbench.errors import BadInput
-from workbench.ports import Hook, Receipt
-from workbench.signals import Alert, parse_alert, symbol_of
+from workbench.store import Inbox, TradingDatabase
+from workbench_server.alerts import MOST_BYTES, AlertDoor
 from workbench_server.group_commit import GroupCommit
+from workbench_server.guard import Proxies
+from workbench_server.protocol import BODY_SECONDS
 
-MOST_BYTES = 65_536
-"""The largest body of an alert."""
+LOCK_SECONDS = 0.05
+"""How long the event loop waits for another writer of the file, before a thread does."""
 
 
 class Accepted(BaseModel):
-    """What an alert became: the id of its signal, and the signal's status."""
+    """What an alert became: its id, and the ids of its signals; `signal_id` and `status` are the first's."""
 
     signal_id: str
     status: str = Field(description="received; for a repeat what became of it: ordered, denied, ignored or refused")
+    alert_id: str
+    signal_ids: list[str]
 
 
 class Problem(BaseModel):
@@ -50,17 +55,22 @@ class Alive(BaseModel):
     status: str
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    200: {"model": Accepted, "description": "a repeat: the first one's id"},
-    404: {"model": Problem, "description": "no such hook"},
-    409: {"model": Problem, "description": "another alert has this id and asks for something else"},
-    413: {"model": Problem, "description": f"larger than {MOST_BYTES} bytes"},
-    422: {"model": Problem, "description": "the alert's meaning is not certain"},
-    503: {"model": Problem, "description": "it could not be kept; send it again"},
+_ANSWERS = {
+    "202": ("Accepted", "on disk"),
+    "200": ("Accepted", "a repeat: the first one's ids"),
+    "404": ("Problem", "no such hook, or not from you: which one is not told"),
+    "405": ("Problem", "an alert is posted"),
+    "408": ("Problem", f"its body took longer than {BODY_SECONDS:.0f} seconds"),
+    "409": ("Problem", "another alert has this id and asks for something else"),
+    "413": ("Problem", f"larger than {MOST_BYTES} bytes"),
+    "415": ("Problem", "compressed"),
+    "422": ("Problem", "the alert's meaning is not certain"),
+    "429": ("Problem", "too many; see Retry-After"),
+    "503": ("Problem", "it could not be kept; send it again"),
 }
 _BODY = {
     "required": True,
-    "description": "A TradingView alert: a JSON object, whatever the content type says.",
+    "description": "An alert in the format of its hook, whatever the content type says.",
     "content": {
         kind: {
             "schema": {
@@ -80,60 +90,69 @@ _BODY = {
         for kind in ("application/json", "text/plain")
     },
 }
+_TAKE_ALERT = {
+    "summary": "Take an alert",
+    "description": "Answered once it is on disk; the same alert again is answered with the first one's ids.",
+    "operationId": "take_alert",
+    "parameters": [{"name": "token", "in": "path", "required": True, "schema": {"type": "string"}}],
+    "requestBody": _BODY,
+    "responses": {
+        status: {
+            "description": words,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}},
+        }
+        for status, (model, words) in _ANSWERS.items()
+    },
+}
+
+
+class Server(FastAPI):
+    """FastAPI, with the alerts' door in front of it: its middlewares and routing take longer than an alert itself."""
+
+    def __init__(self, door: AlertDoor, **options: Any) -> None:
+        super().__init__(**options)
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take an alert, or hand the request on."""
+        if scope["type"] == "http" and scope["path"].startswith("/hooks/"):
+            await self._door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(bench: Workbench) -> FastAPI:
     """The server of one home."""
     desk = bench.trading
-    commits = GroupCommit(desk.inbox)
+    settings = bench.settings
+    # a connection of their own: what holds the event loop waits for nobody
+    quick = TradingDatabase(settings.home / "trading.db", lock_timeout=LOCK_SECONDS)
+    commits = GroupCommit(Inbox(quick), desk.inbox)
+    door = AlertDoor(
+        desk.webhooks.doors, desk.inbox, commits, Proxies(settings.trusted_proxies), settings.alerts_a_minute
+    )
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        commits.start()
         yield
         commits.stop()
+        quick.close()
 
-    app = FastAPI(title="Workbench", version=__version__, lifespan=life, docs_url="/docs", redoc_url=None)
+    app = Server(door, title="Workbench", version=__version__, lifespan=life, docs_url="/docs", redoc_url=None)
 
-    @app.post(
-        "/hooks/{token}",
-        status_code=202,
-        response_model=Accepted,
-        responses=_PROBLEMS,
-        openapi_extra={"requestBody": _BODY},
-        summary="Take an alert",
-    )
-    async def take_alert(token: str, request: Request) -> JSONResponse:
-        """Take an alert: answered once it is on disk; the same alert again is answered with the first one's id."""
-        hook = desk.inbox.hook(token)
-        if hook is None:
-            raise HTTPException(404)
-        body = await _body(request)
-        try:
-            alert = parse_alert(body)
-            _check_symbol(hook, alert)
-        except BadInput as error:
-            raise HTTPException(422, str(error).encode(errors="backslashreplace").decode()) from None
-        try:
-            kept = await commits.keep(
-                Receipt(hook, alert.key, alert.meaning, body.decode("utf-8-sig"), alert.to_dict())
-            )
-        except WorkbenchError as error:
-            raise HTTPException(503, f"it could not be kept: {error}") from None
-        if kept.conflict:
-            raise HTTPException(
-                409, f"id {alert.key} belongs to another alert, {kept.signal_id}, which asks for something else"
-            )
-        answer = Accepted(signal_id=kept.signal_id, status=kept.status)
-        return JSONResponse(answer.model_dump(), 200 if kept.is_repeat else 202)
+    def schema() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            found["paths"]["/hooks/{token}"] = {"post": _TAKE_ALERT}
+            models = found.setdefault("components", {}).setdefault("schemas", {})
+            for model in (Accepted, Problem):
+                models[model.__name__] = model.model_json_schema()
+            app.openapi_schema = found
+        return app.openapi_schema
 
-    def _check_symbol(hook: Hook, alert: Alert) -> None:
-        """Refuse a ticker that the hook's strategy does not trade, where that is known already."""
-        symbols = desk.symbols_of(hook.strategy)
-        if symbols:
-            symbol_of(alert.ticker, symbols)
+    app.openapi = schema  # type: ignore[method-assign]
 
-    @app.get("/health", response_model=Health, summary="How the home is")
+    @app.get("/health", response_model=Health, responses={503: {"model": Health}}, summary="How the home is")
     def health() -> JSONResponse:
         """Whether the file can be read, an engine trades, and no panic is in force."""
         try:
@@ -167,13 +186,3 @@ def create_app(bench: Workbench) -> FastAPI:
         return JSONResponse({"detail": f"something inside went wrong ({type(error).__name__})"}, 500)
 
     return app
-
-
-async def _body(request: Request) -> bytes:
-    """The body, up to the limit, whatever its headers say."""
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > MOST_BYTES:
-            raise HTTPException(413, f"an alert has at most {MOST_BYTES} bytes")
-    return bytes(found)

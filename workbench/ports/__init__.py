@@ -7,6 +7,7 @@ from workbench.ports.broker import (
     BrokerHealth,
     BrokerListener,
     BrokerOrder,
+    ClosingBroker,
     DepthBroker,
     Execution,
     LastPrice,
@@ -14,13 +15,13 @@ from workbench.ports.broker import (
 )
 from workbench.ports.data import DataRequest, DataSource, PriceTable
 from workbench.ports.drifts import Drift, DriftBook
-from workbench.ports.inbox import AlertQueue, Hook, Kept, Receipt, Waiting
+from workbench.ports.inbox import AlertQueue, Kept, Plan, Receipt, Waiting, Wanted
 from workbench.ports.orders import Fence, Guard, OrderRepository, Renewable
 from workbench.ports.progress import ProgressCallback, no_progress
 from workbench.ports.promotion import Evidence, Figure, Gate, GateAnswer, StageBook, StageEvent, Standing, Version
 from workbench.ports.requests import MANUAL, Request, RequestQueue
 from workbench.ports.risk import AccountFacts, RiskContext, RiskRule, Verdict
-from workbench.ports.runs import Artifact, RunRecord, RunRegistry, Trial
+from workbench.ports.runs import Artifact, RunRecord, RunRegistry, SearchLog, Trial
 from workbench.ports.sessions import SessionRow, Sessions
 
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
     "Waiting",
     "Receipt",
     "Kept",
-    "Hook",
+    "Plan",
+    "Wanted",
     "AlertQueue",
     "AccountFacts",
     "Artifact",
     "BarBroker",
+    "ClosingBroker",
     "Broker",
     "BrokerCapabilities",
     "BrokerHealth",
@@ -64,6 +67,7 @@ __all__ = [
     "RiskRule",
     "RunRecord",
     "RunRegistry",
+    "SearchLog",
     "StageBook",
     "StageEvent",
     "Standing",

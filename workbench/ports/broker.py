@@ -204,6 +204,14 @@ class BarBroker(Broker, Protocol):
 
 
 @runtime_checkable
+class ClosingBroker(BarBroker, Protocol):
+    """A bar broker that can also fill at the close of a bar, for strategies that trade there."""
+
+    def close_bars(self, bars: Mapping[str, Bar]) -> None:
+        """Fill at their close the market orders that came since these bars, the last ones, happened."""
+
+
+@runtime_checkable
 class DepthBroker(Broker, Protocol):
     """A broker that trades on order books, as paper does on those of a market."""
 

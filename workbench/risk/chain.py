@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
+from workbench.model import MONEY_CONTEXT
 from workbench.ports import RiskContext, RiskRule, Verdict
 
 _GUARD = Decimal("1e-9")
@@ -36,7 +37,10 @@ class Decision:
 
 
 class RiskChain:
-    """Rules in order; the first denial ends it. A rule may deny or cut; one that raises, or enlarges, denies."""
+    """Rules in order; the first denial ends it. A rule may deny or cut; one that raises, or enlarges, denies.
+
+    A signal's own caps cut the first size there is, whichever rules a profile has.
+    """
 
     def __init__(self, rules: Sequence[tuple[str, RiskRule]]) -> None:
         self.rules = tuple(rules)
@@ -50,11 +54,26 @@ class RiskChain:
             if verdict.decision == "deny":
                 return Decision(Decimal(0), tuple(verdicts))
             if verdict.size is not None:
-                context = replace(context, size=verdict.size)
+                is_first, context = context.size is None, replace(context, size=verdict.size)
+                if is_first and (cap := _capped(context)) is not None:
+                    verdicts.append(cap)
+                    context = replace(context, size=cap.size)
         if context.size is None or context.size <= 0:
             verdicts.append(Verdict("chain", "deny", "no rule gave a size above 0"))
             return Decision(Decimal(0), tuple(verdicts))
         return Decision(context.size, tuple(verdicts))
+
+
+def _capped(context: RiskContext) -> Verdict | None:
+    """The cut to a signal's caps; None where they do not bite."""
+    signal = context.signal
+    with localcontext(MONEY_CONTEXT):
+        most = signal.caps.largest(signal.reference_price / signal.factor)
+    if most is None or context.size is None or context.size <= most:
+        return None
+    shown = [f"{size:.8f}".rstrip("0").rstrip(".") for size in (context.size, most)]
+    words = f"from {shown[0]} to the {shown[1]} that its hook allows"
+    return Verdict("hook_cap", "cut", words, size=most, figures={"most": shown[1]})
 
 
 def _ask(name: str, rule: RiskRule, context: RiskContext) -> Verdict:

@@ -1,5 +1,43 @@
-"""Signals: what an alert asks for, whatever its sender."""
+"""Signals: what an alert asks for, whatever its sender; the doors it comes through and the ways it takes."""
 
-from workbench.signals.alert import Alert, parse_alert, symbol_of, template, wish
+from workbench.signals.alert import Alert, alert_of, make_alert, wish
+from workbench.signals.door import Door, Incoming, TurnedAway
+from workbench.signals.formats import WebhookFormat
+from workbench.signals.reading import above_zero, amount, json_object, known_keys, one_of, said, text_of
+from workbench.signals.seal import SIGNATURE, TIMESTAMP, HomeKey, seal, signature, token_hash
+from workbench.signals.symbols import symbol_of
 
-__all__ = ["Alert", "parse_alert", "symbol_of", "template", "wish"]
+
+def parse_alert(body: bytes) -> Alert:
+    """Read a message of the usual JSON form, whatever its content type says; unknown fields are passed over.
+
+    Raises BadInput, naming the field, for anything whose meaning is not certain.
+    """
+    return alert_of(json_object(text_of(body)))
+
+
+__all__ = [
+    "SIGNATURE",
+    "TIMESTAMP",
+    "Alert",
+    "Door",
+    "HomeKey",
+    "Incoming",
+    "TurnedAway",
+    "WebhookFormat",
+    "above_zero",
+    "alert_of",
+    "amount",
+    "json_object",
+    "known_keys",
+    "make_alert",
+    "one_of",
+    "parse_alert",
+    "said",
+    "seal",
+    "signature",
+    "symbol_of",
+    "text_of",
+    "token_hash",
+    "wish",
+]

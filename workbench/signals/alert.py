@@ -1,48 +1,42 @@
-"""Alert: what a sender's message asks for, read strictly where money hangs on it and leniently elsewhere."""
+"""Alert: what a sender's message asks for, in the words of this house, whatever the words it came in."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-from workbench.errors import BadInput, UnknownName
-from workbench.model import MONEY_CONTEXT, Action, Direction, decimal
+from workbench.errors import BadInput
+from workbench.model import MONEY_CONTEXT, Action, Direction, SizeRequest, iso
+from workbench.signals.reading import above_zero, amount, one_of, said
 
-MOST_CHARACTERS = 512
-"""The longest text of one field."""
-
-BUY, SELL, EXIT = "buy", "sell", "exit"
-_ACTIONS = {
-    "buy": BUY, "long": BUY, "entry_long": BUY, "sell": SELL, "exit": EXIT, "close": EXIT, "flat": EXIT,
-    "short": "short", "sell_short": "short", "sellshort": "short", "cover": EXIT,
+BUY, SELL, SHORT, EXIT, EXIT_LONG, EXIT_SHORT = "buy", "sell", "short", "exit", "exit_long", "exit_short"
+ACTIONS = {
+    "buy": BUY, "long": BUY, "entry_long": BUY, "enter_long": BUY, "sell": SELL, "exit": EXIT, "close": EXIT,
+    "flat": EXIT, "short": SHORT, "sell_short": SHORT, "sellshort": SHORT, "entry_short": SHORT, "enter_short": SHORT,
+    "cover": EXIT, "exit_long": EXIT_LONG, "exit_short": EXIT_SHORT,
 }  # fmt: skip
-_POSITIONS = {
+"""What an action may be called, and what it is: a plain sell closes what is long and opens nothing."""
+POSITIONS = {
     "long": "long", "bullish": "long", "short": "short", "bearish": "short", "flat": "flat", "neutral": "flat",
     "none": "flat", "exit": "flat", "close": "flat",
 }  # fmt: skip
-_NAMES = {
-    "ticker": ("ticker", "symbol", "instrument"),
-    "action": ("action", "side", "order_action"),
-    "position": ("market_position", "position", "sentiment"),
-    "quantity": ("quantity", "contracts", "qty"),
-    "price": ("price", "close"),
-    "time": ("time", "timestamp", "timenow"),
-    "alert_id": ("alert_id", "alertId", "id"),
-    "order_id": ("order_id", "orderId"),
-    "comment": ("comment", "message"),
-}
+_EXITS = (EXIT, EXIT_LONG, EXIT_SHORT)
+_AMOUNTS = ("quantity", "price", "stop", "target")
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """What an alert says: the ticker as it was sent, what to do, and what identifies it.
 
-    `action` is buy, sell, short or exit; `position` (long, short, flat) is where the sender's strategy stands
-    afterwards, and where given it decides. `quantity` is in units of the instrument.
+    `action` is buy, sell, short, exit, exit_long or exit_short; `position` (long, short, flat) is where the sender's
+    strategy stands afterwards, and where given it decides. `quantity` is in units of the instrument; `size` is a size
+    rule instead, as in percent:10. `stop` and `target` are percent of the entry price. `fired_at` (ISO 8601, UTC) is
+    when the sender made it, where its form says so without doubt; `strategy` is which one the sender names.
     """
 
     ticker: str
@@ -54,6 +48,17 @@ class Alert:
     alert_id: str | None = None
     order_id: str | None = None
     comment: str | None = None
+    size: str | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    fired_at: str | None = None
+    strategy: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            if self.quantity is not None:
+                raise BadInput("alert size", self.size, f"is given beside the quantity {self.quantity}")
+            SizeRequest.parse(self.size)
 
     @property
     def key(self) -> str | None:
@@ -67,176 +72,118 @@ class Alert:
     @property
     def meaning(self) -> str:
         """A hash of what it asks for, whenever it was sent: two alerts of one id must agree in it."""
-        asked = (
-            self.ticker,
-            self.action,
-            self.position,
-            None if self.quantity is None else str(self.quantity.normalize(MONEY_CONTEXT)),
-        )
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        asked: tuple[str | None, ...] = (self.ticker, self.action, self.position, _plain(self.quantity))
+        if self.size or self.stop is not None or self.target is not None or self.strategy:
+            asked = (*asked, self.size, _plain(self.stop), _plain(self.target), self.strategy)
+        return hashlib.sha256(repr(asked).encode()).hexdigest()
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it can only close: it asks to be flat, or to leave a side; a plain sell counts where it is alone."""
+        if self.position is not None:
+            return self.position == "flat"
+        return self.action in (*_EXITS, SELL)
 
     def to_dict(self) -> dict[str, Any]:
         """The alert as JSON values; what was not said is left out."""
-        return {k: str(v) if isinstance(v, Decimal) else v for k, v in asdict(self).items() if v is not None}
+        found = zip(_NAMES, _VALUES(self), strict=True)
+        return {k: str(v) if isinstance(v, Decimal) else v for k, v in found if v is not None}
 
     @staticmethod
     def of_dict(doc: Mapping[str, Any]) -> Alert:
         """The alert that `to_dict` wrote."""
-        amounts = {name: Decimal(doc[name]) for name in ("quantity", "price") if name in doc}
+        amounts = {name: Decimal(doc[name]) for name in _AMOUNTS if name in doc}
         return Alert(**(dict(doc) | amounts))
 
 
-def parse_alert(body: bytes) -> Alert:
-    """Read a message as TradingView sends it: JSON, whatever its content type says.
+_NAMES = tuple(Alert.__dataclass_fields__)
+_VALUES = attrgetter(*_NAMES)
 
-    Unknown fields are passed over. Raises BadInput, naming the field, for anything whose meaning is not certain.
+
+def make_alert(fields: Mapping[str, str]) -> Alert:
+    """An alert of what its sender said, each field as text under the name it has in `Alert`; '' where it said nothing.
+
+    Raises BadInput, naming the field, for anything whose meaning is not certain.
     """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput("alert", "body", "is not UTF-8") from None
-    if not text.strip():
-        raise BadInput("alert", "body", "is empty", 'send JSON, as in {"ticker": "AAPL", "action": "buy"}')
-    fields = _json_object(text)
-    said = {name: _text(fields, name, spellings) for name, spellings in _NAMES.items()}
-    ticker, action = said["ticker"], said["action"]
+    ticker, action = fields.get("ticker", ""), fields.get("action", "")
     if not ticker:
-        raise BadInput("alert ticker", "", "is missing", 'add "ticker": "{{ticker}}"')
-    position = _position(said["position"])
+        raise BadInput("alert ticker", "", "is missing", "say what to trade")
+    position = one_of("position", fields["position"], POSITIONS) if fields.get("position") else None
     if not action and position is None:
-        raise BadInput("alert action", "", "is missing", 'add "action": "{{strategy.order.action}}"')
-    read = (
-        _ACTIONS.get(action.casefold()) if action else {"long": BUY, "short": "short", "flat": EXIT}[position or "flat"]
-    )
-    if read is None:
-        raise BadInput("alert action", action, f"is none of {', '.join(sorted(_ACTIONS))}")
-    if read == EXIT and position not in (None, "flat"):
+        raise BadInput("alert action", "", "is missing", "say buy, sell, short or exit")
+    read = one_of("action", action, ACTIONS) if action else {"long": BUY, "short": SHORT}.get(position or "", EXIT)
+    if read in _EXITS and position not in (None, "flat"):
         raise BadInput("alert action", action, f"contradicts the position {position}", "send one of the two")
-    quantity = _amount("quantity", said["quantity"])
+    quantity = amount("quantity", fields.get("quantity", ""))
     if quantity is not None and quantity <= 0:
-        if position != "flat" and read != EXIT:
+        if position != "flat" and read not in _EXITS:
             raise BadInput(
-                "alert quantity", said["quantity"], "must be above 0", "leave it out for the strategy's own size"
+                "alert quantity", fields["quantity"], "must be above 0", "leave it out for the strategy's own size"
             )
         quantity = None
-    price = _amount("price", said["price"])
-    if price is not None and price <= 0:
-        raise BadInput("alert price", said["price"], "must be above 0")
+    words = {n: fields.get(n) or None for n in ("time", "alert_id", "order_id", "comment", "size")}
     return Alert(
-        ticker=ticker,
-        action=read,
-        position=position,
-        quantity=quantity,
-        price=price,
-        time=said["time"] or None,
-        alert_id=said["alert_id"] or None,
-        order_id=said["order_id"] or None,
-        comment=said["comment"] or None,
-    )
+        ticker, read, position, quantity, above_zero("price", fields.get("price", "")),
+        stop=above_zero("stop", fields.get("stop", "")), target=above_zero("target", fields.get("target", "")),
+        strategy=fields.get("strategy") or None, fired_at=instant(fields.get("fired_at", "")), **words,
+    )  # fmt: skip
 
 
-def symbol_of(ticker: str, symbols: Iterable[str]) -> str:
-    """The symbol a ticker names among those a strategy trades: without exchange prefix, whatever its case.
+SPELLINGS = {
+    "action": ("action", "side", "order_action"),
+    "position": ("market_position", "position", "sentiment"),
+    "quantity": ("quantity", "contracts", "qty"),
+    "price": ("price", "close"),
+    "time": ("time", "timestamp", "timenow"),
+    "alert_id": ("alert_id", "alertId", "id"),
+    "order_id": ("order_id", "orderId"),
+    "comment": ("comment", "message"),
+    "fired_at": ("timenow",),
+}
+"""The names under which each field is found in a JSON alert; the ticker has its own."""
+_STRATEGY = ("strategy", "strategy_name")  # TradingView's own message has an object of the first name
 
-    Raises UnknownName for one that is not among them.
-    """
-    traded = {symbol.casefold(): symbol for symbol in symbols}
-    _, _, bare = ticker.strip().rpartition(":")
-    found = traded.get(ticker.strip().casefold()) or traded.get(bare.casefold())
-    if found is None:
-        raise UnknownName("alert ticker", ticker, traded.values(), "the hook's strategy trades only these")
-    return found
+
+def alert_of(fields: Mapping[str, Any]) -> Alert:
+    """An alert of a JSON object under the usual names; unknown fields are passed over."""
+    given = fields.keys()
+    found = {
+        name: "" if given.isdisjoint(names) else said(fields, *names, must=name == "action")
+        for name, names in SPELLINGS.items()
+    }
+    found["strategy"] = next((said(fields, name) for name in _STRATEGY if isinstance(fields.get(name), str)), "")
+    return make_alert(found | {"ticker": said(fields, "ticker", "symbol", "instrument", must=True)})
+
+
+def instant(text: str) -> str | None:
+    """ISO 8601 in UTC of a time that says its zone; None for anything else: it may be a label of the sender's own."""
+    try:
+        found = datetime.fromisoformat(text)
+        return None if found.tzinfo is None else iso(found)
+    except (ValueError, OverflowError):  # no time, or one whose zone takes it out of the years there are
+        return None
 
 
 def wish(alert: Alert, held: Direction | None) -> tuple[Action, Direction] | str:
     """What an alert asks for, given what is held; or in words why there is nothing to do."""
     if alert.position == "flat" or (alert.position is None and alert.action == EXIT):
         return (Action.EXIT, held) if held is not None else "flat already"
+    if alert.action in (EXIT_LONG, EXIT_SHORT):
+        side = Direction.LONG if alert.action == EXIT_LONG else Direction.SHORT
+        return (Action.EXIT, side) if held is side else f"no {side} position: {held or 'flat'}"
     if alert.position is not None:
         side = Direction.LONG if alert.position == "long" else Direction.SHORT
-        if (alert.action in (SELL, "short")) is (side is Direction.LONG) and alert.action != EXIT:
+        if (alert.action in (SELL, SHORT)) is (side is Direction.LONG):
             return f"a {alert.action} that leaves the position {alert.position}: parts of exits are not carried out"
         return Action.ENTRY, side
     if alert.action == BUY:
         return Action.ENTRY, Direction.LONG
-    if alert.action == "short":
+    if alert.action == SHORT:
         return Action.ENTRY, Direction.SHORT
     return (
         (Action.EXIT, Direction.LONG) if held is Direction.LONG else f"a sell without a long position: {held or 'flat'}"
     )
 
 
-def template() -> dict[str, str]:
-    """What to paste into the message field of an alert on a TradingView strategy."""
-    return {
-        "ticker": "{{ticker}}",
-        "action": "{{strategy.order.action}}",
-        "market_position": "{{strategy.market_position}}",
-        "quantity": "{{strategy.order.contracts}}",
-        "price": "{{close}}",
-        "time": "{{timenow}}",
-        "order_id": "{{strategy.order.id}}",
-        "alert_id": "{{ticker}} {{strategy.order.id}} {{strategy.order.action}} {{timenow}}",
-    }
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadInput("alert field", ascii(twice), "is given twice")
-        return found
-
-    try:
-        fields = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=unique)
-    except RecursionError:
-        raise BadInput("alert", "body", "is nested too deeply") from None
-    except ValueError as error:
-        raise BadInput("alert", "body", f"is no JSON ({error})", "check quotes and commas") from None
-    if not isinstance(fields, dict):
-        raise BadInput("alert", "body", "is no JSON object", 'send {"ticker": …, "action": …}')
-    return fields
-
-
-def _text(fields: Mapping[str, Any], name: str, spellings: Iterable[str]) -> str:
-    """A field under whichever of its names was used; empty where there is none."""
-    given = [spelling for spelling in spellings if fields.get(spelling) not in (None, "")]
-    if not given:
-        return ""
-    value = fields[given[0]]
-    if not isinstance(value, str):
-        raise BadInput(f"alert {given[0]}", type(value).__name__, "must be a text or a number")
-    value = value.strip()
-    if len(value) > MOST_CHARACTERS:
-        raise BadInput(f"alert {given[0]}", value[:20] + "…", f"is longer than {MOST_CHARACTERS} characters")
-    if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
-        raise BadInput(f"alert {given[0]}", ascii(value), "holds control characters or halves of characters")
-    if "{{" in value:  # a placeholder the sender had nothing for says nothing, unless something must be said
-        if name in ("ticker", "action"):
-            raise BadInput(f"alert {given[0]}", value, "is a placeholder that the sender did not fill in")
-        return ""
-    return value
-
-
-def _position(text: str) -> str | None:
-    if not text:
-        return None
-    found = _POSITIONS.get(text.casefold())
-    if found is None:
-        raise BadInput("alert position", text, f"is none of {', '.join(sorted(_POSITIONS))}")
-    return found
-
-
-def _amount(name: str, text: str) -> Decimal | None:
-    if not text:
-        return None
-    if len(text) > 40:
-        raise BadInput(f"alert {name}", text[:20] + "…", "has more than 40 digits")
-    if not text.isascii() or "_" in text:
-        raise BadInput(f"alert {name}", text, "not a number")
-    number = decimal(f"alert {name}", text)
-    if number and not Decimal("1e-12") <= number.copy_abs() <= Decimal("1e15"):
-        raise BadInput(f"alert {name}", text, "is not between 1e-12 and 1e15")
-    return number
+def _plain(number: Decimal | None) -> str | None:
+    return None if number is None else str(number.normalize(MONEY_CONTEXT))

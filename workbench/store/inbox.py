@@ -1,25 +1,24 @@
-"""Inbox: alerts on file before they are answered, each once; and the hooks they come through."""
+"""Inbox: alerts on file before they are answered, each once; and their signals, until something has become of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
-from hashlib import sha256
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, func, select, update
 
 from workbench.errors import BadInput, UnknownName
-from workbench.model import new_id
-from workbench.ports import Hook, Kept, Receipt, Waiting
-from workbench.store import trading_tables as t
+from workbench.model import Algo, Group, HookRules, from_json, id_at, iso, new_id
+from workbench.ports import Kept, Plan, Receipt, Waiting
+from workbench.store import signal_tables as t
+from workbench.store.alert_batch import AlertBatch
 from workbench.store.fence import read_fence
 from workbench.store.journal import write
 from workbench.store.trading import TradingDatabase, wall
 
-REPEAT_WINDOW = timedelta(seconds=60)
-"""How long an alert without an id or a time counts as a repeat of one that means the same."""
+_UNTAKEN = (t.signals.c.status == "received", t.signals.c.signal.is_(None))
 
 
 class Inbox:
@@ -28,58 +27,31 @@ class Inbox:
     def __init__(self, database: TradingDatabase) -> None:
         self._database = database
 
-    # ---- hooks -------------------------------------------------------------------------------------------------------
-
-    def create_hook(self, name: str, strategy: str, token: str) -> Hook:
-        """Make a door. Raises BadInput where the name is taken."""
-        hook = Hook(new_id(), name, strategy, wall())
-        row = {"hook_id": hook.hook_id, "name": name, "strategy": strategy, "created_at": hook.created_at}
-        with self._database.transaction() as connection:
-            try:
-                connection.execute(t.hooks.insert(), row | {"token_hash": _hash(token)})
-            except IntegrityError:
-                raise BadInput(
-                    "hook name", name, "is taken", "choose another; a lost token cannot be shown again"
-                ) from None
-            write(connection, "hook", hook.hook_id, hook.created_at, name=name, strategy=strategy)
-        return hook
-
-    def hook(self, token: str) -> Hook | None:
-        """The hook of a token; None for one nobody made."""
-        query = select(t.hooks).where(t.hooks.c.token_hash == _hash(token), t.hooks.c.revoked_at.is_(None))
-        with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Hook(row.hook_id, row.name, row.strategy, row.created_at)
-
-    def revoke(self, name: str) -> None:
-        """Close a door for good: its token is unknown from now on. Raises UnknownName."""
-        with self._database.transaction() as connection:
-            mine = (t.hooks.c.name == name) & t.hooks.c.revoked_at.is_(None)
-            if connection.execute(update(t.hooks).where(mine).values(revoked_at=wall())).rowcount != 1:
-                open_now = connection.scalars(select(t.hooks.c.name).where(t.hooks.c.revoked_at.is_(None))).all()
-                raise UnknownName("hook", name, open_now)
-            write(connection, "hook_revoked", name, wall())
-
-    def hooks(self) -> Sequence[Hook]:
-        """Every hook, by name."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(t.hooks).order_by(t.hooks.c.name)).all()
-        return [Hook(row.hook_id, row.name, row.strategy, row.created_at) for row in rows]
-
-    # ---- alerts ------------------------------------------------------------------------------------------------------
-
     def keep(self, receipts: Sequence[Receipt]) -> list[Kept]:
-        """Keep alerts in one transaction, in their order: each is on disk when this returns."""
-        with self._database.transaction() as connection:
-            epoch = read_fence(connection).epoch
-            return [_keep(connection, receipt, epoch) for receipt in receipts]
+        """Keep alerts in one transaction, in their order: each is on disk when this returns.
 
-    def waiting(self, limit: int = 100) -> Sequence[Waiting]:
-        """Alerts nobody acted on yet, oldest first."""
+        A refused one is kept for the log; one of its kind a minute, the others are counted.
+        """
+        with self._database.transaction() as connection:
+            batch = AlertBatch(connection, read_fence(connection).epoch, wall())
+            return batch.keep(receipts)
+
+    def find(self, receipt: Receipt) -> Kept | None:
+        """What is kept of an alert that was taken before; None for a new one, and for one without a key."""
+        if receipt.key is None:
+            return None
+        with self._database.reading() as connection:
+            return AlertBatch(connection, 0, wall()).find(receipt)
+
+    # ---- the engine's side -------------------------------------------------------------------------------------------
+
+    def waiting(self, limit: int = 100, without: Collection[str] = ()) -> Sequence[Waiting]:
+        """Signals nobody acted on yet and that are due, oldest first; of other strategies than these."""
         table = t.signals
+        later = select(table.c.strategy).where(*_UNTAKEN, table.c.not_before > wall())
         query = (
             select(table)
-            .where(table.c.status == "received", table.c.signal.is_(None))
+            .where(*_UNTAKEN, table.c.strategy.not_in(later), table.c.strategy.not_in(list(without)))
             .order_by(table.c.seq)
             .limit(limit)
         )
@@ -87,8 +59,37 @@ class Inbox:
         with self._database.reading() as connection:
             return [Waiting(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]
 
+    def plan(self, waiting: Waiting, now: datetime) -> Plan:
+        """What holds for a signal now: its hook's rules, its algo, whether its group still is active."""
+        name = waiting.source.removeprefix("webhook:")
+        with self._database.reading() as connection:
+            hook = connection.execute(select(t.hooks).where(t.hooks.c.name == name)).one_or_none()
+            rules = None if hook is None else from_json(HookRules, (hook.doc or {}).get("rules", {}))
+            if not waiting.algo:
+                return Plan(rules)
+            algo_doc = connection.scalar(select(t.algos.c.doc).where(t.algos.c.name == waiting.algo))
+            algo = None if algo_doc is None else from_json(Algo, algo_doc)
+            active = True
+            if hook is not None and hook.group_name:
+                doc = connection.scalar(select(t.groups.c.doc).where(t.groups.c.name == hook.group_name))
+                group = None if doc is None else from_json(Group, doc)
+                active = group is not None and group.active and (group.expires_at is None or now < group.expires_at)
+            count = 0
+            if algo is not None and algo.entries_a_day is not None:
+                local = now.astimezone(ZoneInfo(algo.zone))
+                count = self._entries(connection, algo.name, local.replace(hour=0, minute=0, second=0, microsecond=0))
+            return Plan(rules, algo, active, count)
+
+    def _entries(self, connection: Connection, algo: str, since: datetime) -> int:
+        table = t.signals
+        query = select(func.count()).where(
+            table.c.signal_id >= id_at(since), table.c.algo == algo, table.c.status == "ordered",
+            table.c.signal["action"].as_string() == "entry",
+        )  # fmt: skip
+        return connection.scalar(query) or 0
+
     def settle(self, signal_id: str, status: str, reason: str) -> None:
-        """Say why an alert is not acted on: refused, or ignored where there is nothing to do."""
+        """Say why a signal is not acted on: refused, or ignored where there is nothing to do."""
         with self._database.transaction() as connection:
             done = connection.execute(
                 update(t.signals)
@@ -98,47 +99,99 @@ class Inbox:
             if done.rowcount:
                 write(connection, status, signal_id, wall(), reason=reason)
 
+    def put_off(self, signal_id: str, until: datetime, reason: str) -> None:
+        """Try it again at a time, where nothing has come of it; nothing of its strategy is given before."""
+        with self._database.transaction() as connection:
+            done = connection.execute(
+                update(t.signals)
+                .where(t.signals.c.signal_id == signal_id, *_UNTAKEN)
+                .values(not_before=until, attempts=t.signals.c.attempts + 1, reason=reason)
+            )
+            if done.rowcount:
+                write(connection, "put_off", signal_id, wall(), reason=reason, until=iso(until))
+
+    # ---- a person's side ---------------------------------------------------------------------------------------------
+
+    def cancel(self, signal_id: str, by: str, reason: str) -> bool:
+        """Take a signal back that nobody acted on yet; whether that came in time. Raises UnknownName."""
+        self.row(signal_id)
+        with self._database.transaction() as connection:
+            mine = update(t.signals).where(t.signals.c.signal_id == signal_id, *_UNTAKEN)
+            words = f"taken back by {by}: {reason}"
+            done = connection.execute(mine.values(status="cancelled", reason=words, settled_at=wall())).rowcount == 1
+            if done:
+                write(connection, "cancelled", signal_id, wall(), by=by, reason=reason)
+            return done
+
+    def replay(self, signal_id: str, by: str, reason: str, *, override: bool) -> str:
+        """Make a signal of another one over again: its id. The number in its key says which attempt it is."""
+        row = self.row(signal_id)
+        if row.alert is None:
+            raise BadInput("signal", signal_id, "came from a strategy's bars, not from an alert", "replay an alert's")
+        with self._database.transaction() as connection:
+            if row.status == "received":
+                raise BadInput("signal", signal_id, "is not settled yet", "wait, or cancel it first")
+            first = row.replay_of or row.signal_id
+            times = connection.scalar(select(func.count()).where(t.signals.c.replay_of == first)) or 0
+            made = new_id()
+            names = ("source", "strategy", "meaning", "body", "alert", "alert_id", "algo", "priority")
+            original = connection.execute(select(t.signals).where(t.signals.c.signal_id == first)).one()
+            connection.execute(t.signals.insert(), {name: getattr(original, name) for name in names} | {
+                "signal_id": made, "key": f"{original.key}|replay {times + 1}", "status": "received", "reason": "",
+                "received_at": wall(), "epoch": read_fence(connection).epoch, "replay_of": first, "override": override,
+            })  # fmt: skip
+            write(connection, "replay", made, wall(), by=by, reason=reason, of=first, override=str(override))
+            return made
+
+    def row(self, signal_id: str) -> Row[Any]:
+        """A signal as it is kept. Raises UnknownName."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(t.signals).where(t.signals.c.signal_id == signal_id)).one_or_none()
+            if row is None:
+                newest = select(t.signals.c.signal_id).order_by(t.signals.c.seq.desc()).limit(20)
+                raise UnknownName("signal", signal_id, connection.scalars(newest).all())
+        return row
+
     def rows(self, last: int | None = None) -> Sequence[Row[Any]]:
         """Signals as they are kept, oldest first, at most the `last` ones."""
         query = select(t.signals).order_by(t.signals.c.seq.desc()).limit(last)
         with self._database.reading() as connection:
             return list(reversed(connection.execute(query).all()))
 
+    def alerts(
+        self, last: int | None = None, source: str | None = None, ids: Iterable[str] | None = None
+    ) -> Sequence[Row[Any]]:
+        """Alerts as they came, refused ones too, oldest first, at most the `last` ones."""
+        query = select(t.alerts).order_by(t.alerts.c.seq.desc()).limit(last)
+        if source is not None:
+            query = query.where(t.alerts.c.source == source)
+        if ids is not None:
+            query = query.where(t.alerts.c.alert_id.in_(list(ids)))
+        with self._database.reading() as connection:
+            return list(reversed(connection.execute(query).all()))
 
-def _hash(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
+    def counts(self) -> Sequence[dict[str, Any]]:
+        """How many alerts of each source were accepted, refused and repeated, and when the last came."""
+        table = t.alerts
+        query = select(
+            table.c.source, table.c.status, func.count().label("times"), func.sum(table.c.repeats).label("repeats"),
+            func.max(table.c.kept_at).label("last"),
+        ).group_by(table.c.source, table.c.status)  # fmt: skip
+        found: dict[str, dict[str, Any]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(query):
+                one = found.setdefault(row.source, {"source": row.source, "accepted": 0, "refused": 0, "repeats": 0})
+                is_refused = row.status == "refused"
+                one[row.status] = row.times + (row.repeats if is_refused else 0)
+                one["repeats"] += 0 if is_refused else row.repeats
+                one["last"] = max(one.get("last") or row.last, row.last)
+        return list(found.values())
 
-
-def _keep(connection: Connection, receipt: Receipt, epoch: int) -> Kept:
-    source, now = f"webhook:{receipt.hook.name}", wall()
-    table = t.signals
-    if receipt.key is None:
-        # a repeat only of the newest alert on the ticker: buy, exit, buy within the window are three
-        query = select(table).where(table.c.source == source, table.c.received_at > now - REPEAT_WINDOW)
-        recent = connection.execute(query.order_by(table.c.seq.desc())).all()
-        ticker = receipt.alert.get("ticker")
-        newest = next((row for row in recent if (row.alert or {}).get("ticker") == ticker), None)
-        found = newest if newest is not None and newest.meaning == receipt.meaning else None
-    else:
-        found = connection.execute(
-            select(table).where(table.c.source == source, table.c.key == receipt.key)
-        ).one_or_none()
-    if found is not None:
-        conflict = "" if found.meaning == receipt.meaning else found.body or ""
-        return Kept(found.signal_id, found.status, True, conflict)
-    signal_id = new_id()
-    row = {
-        "signal_id": signal_id,
-        "source": source,
-        "key": receipt.key or f"{receipt.meaning[:16]}@{now.isoformat()}",
-        "strategy": receipt.hook.strategy,
-        "status": "received",
-        "reason": "",
-        "received_at": now,
-        "epoch": epoch,
-        "meaning": receipt.meaning,
-        "body": receipt.body,
-        "alert": dict(receipt.alert),
-    }
-    connection.execute(table.insert(), row)
-    return Kept(signal_id, "received")
+    def taken_since(self, source: str, since: datetime) -> int:
+        """How many alerts of a source were accepted since an instant."""
+        table = t.alerts
+        mine = select(func.count()).where(
+            table.c.alert_id >= id_at(since), table.c.source == source, table.c.status == "accepted"
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(mine) or 0

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, not_, select, true
 from workbench.errors import UnknownName
 from workbench.model import FINAL, Booking, Fill, Order, OrderState, Signal, from_json, iso, to_json
 from workbench.ports import MANUAL, Fence, Verdict
+from workbench.store import signal_tables as s
 from workbench.store import trading_tables as t
 from workbench.store.books import keep_booking, read_books
 from workbench.store.fence import read_fence
@@ -33,9 +34,9 @@ _NEWEST = t.orders.c.seq.desc()
 _OPEN = select(t.orders).where(_MINE, not_(t.orders.c.final)).order_by(_NEWEST)
 _OPEN_IN = _OPEN.where(t.orders.c.symbol == bindparam("symbol"))
 _SINCE = select(t.orders).where(_MINE, t.orders.c.created_at >= bindparam("at")).order_by(_NEWEST)
-_NAMED = (t.signals.c.source == bindparam("of")) & (t.signals.c.key == bindparam("named"))
-_TAKE_ALERT = update(t.signals).where(_NAMED, t.signals.c.signal.is_(None), t.signals.c.status == "received")
-_SETTLE = update(t.signals).where(_NAMED)
+_NAMED = (s.signals.c.source == bindparam("of")) & (s.signals.c.key == bindparam("named"))
+_TAKE_ALERT = update(s.signals).where(_NAMED, s.signals.c.signal.is_(None), s.signals.c.status == "received")
+_SETTLE = update(s.signals).where(_NAMED)
 _STATE_OF = select(t.orders.c.state).where(t.orders.c.order_id == bindparam("id"))
 _CHANGE = update(t.orders).where(t.orders.c.order_id == bindparam("id"))
 _CHANGE_FROM = _CHANGE.where(t.orders.c.state == bindparam("before"))
@@ -72,7 +73,7 @@ class SqlOrderRepository:
                 "meaning": "",
                 "signal": doc,
             }
-            is_new = connection.execute(insert_new(connection, t.signals), row).rowcount == 1
+            is_new = connection.execute(insert_new(connection, s.signals), row).rowcount == 1
             if not is_new:  # an alert in the inbox, that nobody acted on so far
                 alert = {"of": signal.source, "named": signal.key, "signal": doc}
                 is_new = connection.execute(_TAKE_ALERT, alert).rowcount == 1
@@ -91,7 +92,7 @@ class SqlOrderRepository:
                 write(connection, status, signal.signal_id, at, reason=reason)
 
     def signals(self) -> Sequence[Signal]:
-        query = select(t.signals.c.signal).where(t.signals.c.signal.is_not(None)).order_by(t.signals.c.seq)
+        query = select(s.signals.c.signal).where(s.signals.c.signal.is_not(None)).order_by(s.signals.c.seq)
         with self._database.reading() as connection:
             return [from_json(Signal, doc) for doc in connection.scalars(query)]
 
@@ -171,7 +172,7 @@ class SqlOrderRepository:
         return self._read(_OPEN_IN, account=account, symbol=symbol)
 
     def orders_of(self, signal: Signal) -> Sequence[Order]:
-        kept = select(t.signals.c.signal_id).where(t.signals.c.source == signal.source, t.signals.c.key == signal.key)
+        kept = select(s.signals.c.signal_id).where(s.signals.c.source == signal.source, s.signals.c.key == signal.key)
         return self._orders(t.orders.c.signal_id.in_(kept), t.orders.c.parent_id.is_(None))
 
     def orders_since(self, account: str, at: datetime) -> Sequence[Order]:

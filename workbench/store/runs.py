@@ -107,11 +107,20 @@ class SqlRunRegistry:
             raise UnknownName("artifact", name, hashes)
         return read_checked(self._folder / full_id / name, hashes[name])
 
-    def trials(self, family: str) -> int:
-        """How many distinct (parameters, data) a family was evaluated on."""
-        query = select(func.count()).select_from(tables.trials).where(tables.trials.c.family == family)
+    def trials(self, family: str, more: Iterable[Trial] = ()) -> int:
+        """How many distinct (parameters, data) a family was evaluated on, with `more` that are not on file yet."""
+        table = tables.trials
+        mine = select(func.count()).select_from(table).where(table.c.family == family)
+        wanted = {(trial.params_fingerprint, trial.data_fingerprint) for trial in more}
+        names, known = sorted({params for params, _ in wanted}), set[tuple[str, str]]()
         with self._reader.connect() as connection:
-            return connection.scalar(query) or 0
+            count = connection.scalar(mine) or 0
+            for start in range(0, len(names), _IDS_PER_QUERY):
+                some = table.c.params_fingerprint.in_(names[start : start + _IDS_PER_QUERY])
+                columns = table.c.params_fingerprint, table.c.data_fingerprint
+                rows = connection.execute(select(*columns).where(table.c.family == family, some))
+                known |= {(row[0], row[1]) for row in rows}
+        return count + len(wanted - known)
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------

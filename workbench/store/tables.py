@@ -1,6 +1,6 @@
-"""Tables of the research database: runs, their artifacts, and the trials of a strategy family.
+"""Tables of the research database: runs, their artifacts, the trials of a strategy family, and searches.
 
-All three are append-only: nothing in this package updates or deletes a row. A change here needs a migration; a test
+All are append-only: nothing in this package updates or deletes a row. A change here needs a migration; a test
 holds the two together.
 """
 
@@ -97,4 +97,13 @@ trials = Table(
     Column("data_fingerprint", String, primary_key=True),
     Column("run_id", String(36), ForeignKey("runs.run_id"), nullable=False),
     Column("evaluated_at", UtcInstant, nullable=False),
+)
+
+# The log of a search that learns from its trials, as the sampler's library writes it.
+search_log = Table(
+    "search_log",
+    metadata,
+    Column("study", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("entry", JSON, nullable=False),
 )

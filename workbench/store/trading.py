@@ -24,11 +24,13 @@ MOMENT = 0.25
 class TradingDatabase:
     """Connections to one trading database; the books of this package share it, so that they can write together.
 
-    Threads may share it; each has a transaction of its own. What a transaction wrote is on disk when it ends.
+    Threads may share it; each has a transaction of its own. What a transaction wrote is on disk when it ends. A writer
+    waits for `lock_timeout` seconds for another. SQLite moves its write-ahead log into the database at every thousandth
+    page, in a commit (some milliseconds): the log stays short and is written over in place, which makes syncs cheap.
     """
 
-    def __init__(self, url: str | Path) -> None:
-        self.engine: Engine = open_database(url, TRADING)
+    def __init__(self, url: str | Path, *, lock_timeout: float = 10.0) -> None:
+        self.engine: Engine = open_database(url, TRADING, lock_timeout=lock_timeout)
         self._reader = self.engine.execution_options(sqlite_begin="DEFERRED")
         self._own = threading.local()
         self._one_writer = threading.Lock()

@@ -1,17 +1,15 @@
-"""Tables of the trading database: stages, hooks, signals, orders, fills, the books, drifts, who may trade.
+"""Tables of the trading database: stages, orders, fills, the books, drifts, who may trade.
 
-Signals, fills, bookings, the journal, stage events and equity are append-only; an order's row changes only along the
+Fills, bookings, the journal, stage events and equity are append-only; an order's row changes only along the
 transition table, and every change has its line in the journal. Amounts are text, exact. A change needs a migration.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, String, Table, Text, UniqueConstraint
 
+from workbench.store.signal_tables import metadata
 from workbench.store.tables import UtcInstant
-from workbench.store.tables import metadata as research
-
-metadata = MetaData(naming_convention=research.naming_convention)
 
 stages = Table(
     "stages",
@@ -39,41 +37,6 @@ stage_events = Table(
     Column("version", JSON, nullable=False),
     Column("answers", JSON, nullable=False),
     Index(None, "strategy", "seq"),
-)
-
-hooks = Table(
-    "hooks",
-    metadata,
-    Column("hook_id", String(36), primary_key=True),
-    Column("name", String, nullable=False, unique=True),
-    Column("strategy", String, nullable=False),
-    Column("token_hash", String(64), nullable=False, unique=True),
-    Column("created_at", UtcInstant, nullable=False),
-    Column("revoked_at", UtcInstant),
-)
-
-# An alert's row is written by the server before it answers; `signal` stays null until the engine has acted on it.
-# A strategy's own signal is written with it. (source, key) makes a repeat the same signal.
-signals = Table(
-    "signals",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("signal_id", String(36), nullable=False, unique=True),
-    Column("source", String, nullable=False),
-    Column("key", String, nullable=False),
-    Column("strategy", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("received_at", UtcInstant, nullable=False),
-    Column("settled_at", UtcInstant),
-    Column("epoch", Integer, nullable=False),
-    Column("meaning", String(64), nullable=False),
-    Column("body", Text),
-    Column("alert", JSON(none_as_null=True)),
-    Column("signal", JSON(none_as_null=True)),
-    UniqueConstraint("source", "key"),
-    Index(None, "status", "seq"),
-    Index(None, "source", "received_at"),
 )
 
 orders = Table(

@@ -7,7 +7,7 @@ from workbench.trading.engine import Engine
 from workbench.trading.facts import Hours
 from workbench.trading.feeds import Feed, Instant, PollFeed, QuietFeed, ReplayFeed
 from workbench.trading.ledger import Ledger
-from workbench.trading.live_session import AlertLimits, LiveSession
+from workbench.trading.live_session import LiveSession
 from workbench.trading.memory import MemoryRepository
 from workbench.trading.monitor import PriceRange
 from workbench.trading.order_manager import OrderManager
@@ -17,6 +17,7 @@ from workbench.trading.postings import Heading
 from workbench.trading.price_watch import PriceWatch
 from workbench.trading.reconcile import Reconciled, Reconciler
 from workbench.trading.replay import Replay, account_of, replay
+from workbench.trading.screen import AlertLimits
 from workbench.trading.session import BarSession, Market
 from workbench.trading.settling import take_over
 from workbench.trading.tickets import capability_table

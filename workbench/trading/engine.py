@@ -13,6 +13,7 @@ from workbench.model import Stage
 from workbench.ports import AlertQueue, Fence, Guard, Renewable, RequestQueue, Sessions, StageBook, Standing, Waiting
 from workbench.trading.clock import Clock
 from workbench.trading.live_session import LiveSession
+from workbench.trading.screen import LATER
 
 IDLE = 0.01
 """Seconds between two looks where nothing was due."""
@@ -20,12 +21,12 @@ RETRY_SECONDS = 30.0
 """How long a session that cannot run is left alone."""
 PATIENCE = timedelta(seconds=60)
 """How long an alert waits for a session that is to begin again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+"""Seconds before a signal is tried for the second time, and at most between two tries."""
 FLATTEN_EVERY = 0.1
 """Seconds between two steps of a panic."""
 RUNNING = (Stage.PAPER, Stage.LIVE, Stage.PAUSED)
 """Stages whose strategies have a session; a paused one takes no entries, but its stops and exits work."""
-
-
 _MOVED = "the strategy trades another account now"
 
 
@@ -267,35 +268,51 @@ class Engine:
 
     def _take_alerts(self) -> bool:
         """Act on the alerts that wait, oldest first."""
-        waiting = self._alerts.waiting()
-        put_off = {tried.strategy for tried, at in self._tried.values() if tried is not None and at != float("inf")}
-        taken = 0
+        waiting = list(self._alerts.waiting())
+        rank = {a.strategy: max(b.priority for b in waiting if b.strategy == a.strategy) for a in waiting}
+        waiting.sort(key=lambda alert: -rank[alert.strategy])  # stable: the order within a strategy is kept
+        held: set[str] = set()
         for alert in waiting:
-            running = {session.name: session for session in self.sessions if not session.leaving.reason}
-            outcome: tuple[str, str] | None
-            if alert.strategy in running:
-                outcome = self._act(running[alert.strategy], alert)
-            elif alert.strategy in put_off and self._clock.now() - alert.received_at < PATIENCE:
-                continue  # its session begins again soon
-            else:
-                outcome = "refused", f"strategy {alert.strategy} has no running session"
-            taken += 1
-            if outcome is not None:
-                self._alerts.settle(alert.signal_id, *outcome)
-        if taken:
+            if alert.strategy in held:
+                continue
+            status, reason = self._outcome(alert) or ("", "")
+            if status == LATER:
+                held.add(alert.strategy)  # what came after it waits too
+                self._later(alert, reason)
+            elif status:
+                self._alerts.settle(alert.signal_id, status, reason)
+        if waiting:
             self._seen = None  # there may be more than were taken at once
-        return bool(taken)
+        return bool(waiting)
 
-    def _act(self, session: LiveSession, alert: Waiting) -> tuple[str, str] | None:
-        """One alert; where acting on it fails it is refused by name, and its session begins again from the file."""
+    def _later(self, alert: Waiting, reason: str) -> None:
+        """Try a signal again, each time after twice as long; refused once it is too old for that."""
+        now = self._clock.now()
+        pause = min(FIRST_PAUSE * 2**alert.attempts, LONGEST_PAUSE)
+        self._retry_at = min(self._retry_at, self._clock.elapsed() + pause)
+        if now - alert.received_at >= PATIENCE:
+            words = f"too old: tried {alert.attempts + 1} times in {PATIENCE.total_seconds():.0f} s; {reason}"
+            self._alerts.settle(alert.signal_id, "refused", words)
+        else:
+            self._alerts.put_off(alert.signal_id, now + timedelta(seconds=pause), reason)
+
+    def _outcome(self, alert: Waiting) -> tuple[str, str] | None:
+        """Act on one signal; where that fails its session begins again from the file, and it is tried again."""
+        running = {session.name: session for session in self.sessions if not session.leaving.reason}
+        session = running.get(alert.strategy)
+        if session is None:
+            again = {tried.strategy for tried, at in self._tried.values() if tried is not None and at != float("inf")}
+            words = f"strategy {alert.strategy} has no running session"
+            return LATER if alert.strategy in again else "refused", words
         try:
-            return session.handle_alert(alert)
+            return session.handle_alert(alert, self._alerts.plan(alert, self._clock.now()))
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - as for a bar
             standing, _ = self._sessions[session.account]  # looked up for each alert: it is there
             self._put_off(session.account, standing, error, "failed")
-            return "refused", f"{type(error).__name__}: {error}"
+            self._tried[session.account] = standing, self._clock.elapsed()  # begun again at the next look
+            return LATER, f"{type(error).__name__}: {error}"
 
 
 def _words(error: Exception) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from workbench.errors import BadInput, Refused
 from workbench.fills import Terms
-from workbench.model import Action, Direction, Protection, Signal, SizeRequest, SizeRule
-from workbench.ports import MANUAL, Broker, DriftBook, Request, Sessions, Waiting
+from workbench.model import Action, Caps, Direction, Protection, Signal
+from workbench.ports import MANUAL, Broker, DriftBook, Plan, Request, Sessions, Waiting
 from workbench.signals import Alert, symbol_of, wish
 from workbench.strategy import Strategy
 from workbench.trading.desk_orders import DeskOrders, Done
@@ -22,15 +22,8 @@ from workbench.trading.panic import Flattening
 from workbench.trading.past import Past
 from workbench.trading.price_watch import Last, PriceWatch
 from workbench.trading.reconcile import Reconciler, wrong_mode
+from workbench.trading.screen import LATER, AlertLimits, entry_asked, why_refused
 from workbench.trading.session import BarSession, Market
-
-
-@dataclass(frozen=True, slots=True)
-class AlertLimits:
-    """How old an alert may be, by the wall clock, when the engine comes to it."""
-
-    most_age: timedelta = timedelta(seconds=60)
-
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the orders kept here, where no price came."""
@@ -226,6 +219,7 @@ class LiveSession:
                 wanted = []
             for signal in wanted:
                 self.manager.handle(self._in_time(signal))
+            self._bars.close(closed)
         marks = {symbol: bar.close for symbol, bar in traded.items()}
         equity = self.manager.ledger.equity(self.account)
         self._book.advance(self.account, instant.start, self.feed.now(), marks, equity)
@@ -244,8 +238,11 @@ class LiveSession:
 
     # ---- alerts ------------------------------------------------------------------------------------------------------
 
-    def handle_alert(self, waiting: Waiting) -> tuple[str, str] | None:
-        """Act on an alert that drives this strategy; or say what becomes of it before the order path, and why."""
+    def handle_alert(self, waiting: Waiting, plan: Plan) -> tuple[str, str] | None:
+        """Act on a signal that drives this strategy; or say what becomes of it before the order path, and why.
+
+        LATER is said of one that may be tried again: nothing has come of it.
+        """
         if waiting.epoch != self.manager.repository.fence().epoch:
             return "refused", "panic: it came in before a panic"
         age, most = self._wall() - waiting.received_at, self._limits.most_age
@@ -253,8 +250,13 @@ class LiveSession:
             return "refused", f"too old: it waited {age.total_seconds():.0f} s, at most {most.total_seconds():.0f}"
         if self.leaving.reason:
             return "refused", self.leaving.reason
+        if self.reconciler.trouble:
+            return LATER, self.reconciler.trouble
         alert = Alert.of_dict(waiting.alert)
+        wall = self._wall()
         try:
+            if words := why_refused(plan, waiting, alert, wall):
+                return "refused", words
             symbol = symbol_of(alert.ticker, self._past)
         except BadInput as error:
             return "refused", str(error)
@@ -269,11 +271,12 @@ class LiveSession:
         if isinstance(asked, str):
             return "ignored", asked
         action, direction = asked
-        size, protection = self._bars.size, Protection()
+        size, protection, caps = self._bars.size, Protection(), Caps()
         if action is Action.ENTRY:
-            protection = self._bars.protection
-            if alert.quantity is not None:
-                size = SizeRequest(SizeRule.SHARES, alert.quantity)
+            entry = entry_asked(plan, waiting, alert, symbol, wall, self._bars.protection, lambda: self._last(symbol))
+            if isinstance(entry, str):
+                return "refused", entry
+            size, protection, caps = entry[0] or size, *entry[1:]
         self.manager.now = max(self.manager.now, self.feed.now())
         self.manager.handle(
             Signal(
@@ -290,6 +293,7 @@ class LiveSession:
                 factor=last.factor,
                 size=size,
                 protection=protection,
+                caps=caps,
                 signal_id=waiting.signal_id,
             )
         )

@@ -117,6 +117,7 @@ class Course:
 
     def __init__(self, history: PriceHistory, answer: Columns, ground: Ground) -> None:
         self.history, self._ground = history, ground
+        self._needs_last = not ground.terms.costs.slippage.is_fixed
         self._account = account_of(history.symbol, ground.terms)
         self._places = _places(history.times, ground.times)
         self._begin = int(np.searchsorted(self._places, ground.first))
@@ -133,7 +134,12 @@ class Course:
     def advance(self) -> None:
         """Go to the next event after the one that has just happened."""
         orders = self._ground.repository.open_orders(self._account, self.history.symbol)
-        self.row = self._next(self.row + 1, orders)
+        begin = self.row + 1
+        self.row = self._next(begin, orders)
+        if self._needs_last:  # what slippage reads of the bar before: that one too goes by the broker
+            last = int(np.searchsorted(self._traded, self.row)) - 1
+            if last >= 0 and begin <= self._traded[last] < self.row:
+                self.row = int(self._traded[last])
         self.due = int(self._places[self.row]) if self.row < self.history.bars else len(self._ground.times)
 
     def mark(self, place: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from workbench.errors import BadInput
 from workbench.fills import Terms, percent_of_rate, rate_of_percent
 from workbench.model import Action, Bar, Direction, Protection, Signal, SizeRequest, SizeRule
-from workbench.ports import BarBroker, Broker
+from workbench.ports import BarBroker, Broker, ClosingBroker
 from workbench.strategy import Bars, Strategy
 from workbench.strategy import Columns as Answer
 from workbench.trading.order_manager import OrderManager
@@ -43,7 +43,9 @@ class BarSession:
     """Runs one strategy on bars that come one instant at a time.
 
     For each instant: the broker trades the bars, positions are marked at their closes, then the strategy answers over
-    the past up to `history` bars and its last row becomes signals. A bar that has not closed by `now` is never used.
+    the past up to `history` bars and its last row becomes signals, which a bar broker fills at that close where the
+    strategy trades there; a broker with a market of its own gets them once the bar has closed. A bar that has not
+    closed by `now` is never used.
     """
 
     def __init__(
@@ -59,6 +61,12 @@ class BarSession:
     ) -> None:
         self.name, self.strategy, self.broker, self.manager = name, strategy, broker, manager
         self._bar_broker = broker if isinstance(broker, BarBroker) else None
+        self._closes_bars = None
+        if self._bar_broker is not None and terms.at_close(strategy):
+            if not isinstance(broker, ClosingBroker):
+                problem = f"is more than {type(broker).__name__} can, which fills at the open of the next bar"
+                raise BadInput("fill_at", "close", problem, "give fill_at open, or another broker")
+            self._closes_bars = broker
         self.markets = {market.symbol: market for market in markets}
         self.history = max(history, strategy.warmup or 0)
         self.size, self.protection = terms.size_for(strategy), terms.protection_for(strategy)
@@ -73,6 +81,7 @@ class BarSession:
         if trade:
             for signal in self.wanted(closed, seen):
                 self.manager.handle(signal)
+            self.close(closed)
 
     def trade(self, bars: Mapping[str, Bar], now: datetime) -> dict[str, Bar]:
         """Let the broker trade an instant's bars and mark the positions: the bars that have closed."""
@@ -95,6 +104,11 @@ class BarSession:
             if bar.traded:
                 self.manager.ledger.mark(symbol, bar.close)
         return closed
+
+    def close(self, closed: Mapping[str, Bar]) -> None:
+        """Let what was just asked for fill at the close of an instant's bars, where the strategy trades there."""
+        if self._closes_bars is not None and closed:
+            self._closes_bars.close_bars(closed)
 
     def wanted(self, closed: Mapping[str, Bar], seen: Mapping[str, int]) -> Iterator[Signal]:
         """What the strategy wants at the close of an instant's bars, symbol by symbol. Raises what it raises."""

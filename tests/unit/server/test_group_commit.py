@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from workbench_server.group_commit import GroupCommit
 
 from workbench.errors import BadInput
-from workbench.ports import Hook, Kept, Receipt
+from workbench.ports import Kept, Receipt, Wanted
 from workbench.store import Inbox, TradingDatabase
 
 
@@ -34,15 +35,12 @@ def inbox(tmp_path: Path) -> Iterator[Counting]:
 
 
 def receipt(inbox: Inbox, key: str, body: str = "{}") -> Receipt:
-    hook = next(iter(inbox.hooks()), None) or inbox.create_hook("h", "s", "token")
-    assert isinstance(hook, Hook)
-    return Receipt(hook, key, key, body, {})
+    return Receipt("webhook:h", key, key, body, (Wanted("s", {}),), datetime.now(UTC))
 
 
 def kept(inbox: Inbox, receipts: Sequence[Receipt]) -> list[Kept | BaseException]:
     async def all_at_once() -> list[Kept | BaseException]:
         commits = GroupCommit(inbox)
-        commits.start()
         try:
             return await asyncio.gather(*(commits.keep(r) for r in receipts), return_exceptions=True)
         finally:
@@ -53,7 +51,7 @@ def kept(inbox: Inbox, receipts: Sequence[Receipt]) -> list[Kept | BaseException
 
 def test_a_hundred_alerts_at_once_share_a_few_commits(inbox: Counting) -> None:
     answers = kept(inbox, [receipt(inbox, str(i)) for i in range(100)])
-    assert len({a.signal_id for a in answers if isinstance(a, Kept)}) == 100
+    assert len({a.signal_ids for a in answers if isinstance(a, Kept)}) == 100
     assert inbox.commits < 30
     assert len(inbox.rows()) == 100
 
@@ -61,7 +59,7 @@ def test_a_hundred_alerts_at_once_share_a_few_commits(inbox: Counting) -> None:
 def test_copies_in_one_commit_are_one_alert_and_the_first_is_no_repeat(inbox: Counting) -> None:
     answers = [a for a in kept(inbox, [receipt(inbox, "same")] * 50) if isinstance(a, Kept)]
     assert len(answers) == 50
-    assert len({a.signal_id for a in answers}) == 1
+    assert len({a.signal_ids for a in answers}) == 1
     assert sum(not a.is_repeat for a in answers) == 1
     assert len(inbox.rows()) == 1
 

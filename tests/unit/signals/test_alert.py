@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from workbench_plugins.webhooks.tradingview import MESSAGE
 
 from workbench.errors import BadInput, UnknownName
 from workbench.model import Action, Direction
-from workbench.signals import Alert, parse_alert, symbol_of, template, wish
+from workbench.signals import Alert, parse_alert, symbol_of, wish
 
 D = Decimal
 LONG, SHORT = Direction.LONG, Direction.SHORT
@@ -141,11 +142,11 @@ def test_our_own_template_once_filled_in_is_read() -> None:
         "ticker": "AAPL", "action": "buy", "market_position": "long", "quantity": "1", "price": "2", "time": "t",
         "order_id": "o", "alert_id": "AAPL o buy t",
     }  # fmt: skip
-    assert template().keys() == filled.keys()
+    assert MESSAGE.keys() == filled.keys()
     alert = parse_alert(json.dumps(filled).encode())
     assert all(getattr(alert, name) is not None for name in ("position", "quantity", "price", "time", "order_id"))
     with pytest.raises(BadInput, match="is a placeholder that the sender did not fill in"):
-        parse_alert(json.dumps(template()).encode())
+        parse_alert(json.dumps(MESSAGE).encode())
 
 
 # ---- messages that are not -------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def test_a_ticker_names_the_symbol_without_its_exchange_and_whatever_its_case(ti
     assert symbol_of(ticker, ["AAPL", "BRK.B", "Reliance", "FX:EURUSD"]) == symbol
 
 
-@pytest.mark.parametrize("ticker", ["APPL", "NASDAQ:MSFT", "AAPL:", "EURUSD", "AAPL1!"])
+@pytest.mark.parametrize("ticker", ["APPL", "NASDAQ:MSFT", "AAPL:", "FXX:EURUSD", "AAPL1!"])
 def test_a_ticker_the_strategy_does_not_trade_is_refused_and_what_it_trades_is_named(ticker: str) -> None:
     with pytest.raises(UnknownName, match="AAPL") as error:
         symbol_of(ticker, ["AAPL", "FX:EURUSD"])

@@ -100,7 +100,7 @@ def test_trials_that_fail_half_way_keep_nothing(registry: SqlRunRegistry, engine
 
     with pytest.raises(ZeroDivisionError):
         registry.add(run, [EQUITY], failing())
-    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0}
+    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0, "search_log": 0}
     assert not folder.exists()
 
 
@@ -115,7 +115,7 @@ def test_a_commit_that_fails_leaves_files_without_a_row_and_the_run_can_be_added
     with pytest.raises(ZeroDivisionError):
         registry.add(run, [EQUITY], trials_of(run, "p1"))
     event.remove(engine, "commit", fail)
-    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0}
+    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0, "search_log": 0}
     assert files(folder) == ["equity.csv"]
     registry.add(run, [replace(EQUITY, content=b"second")], trials_of(run, "p1"))
     assert registry.artifact(run.run_id, "equity.csv") == b"second"
@@ -141,5 +141,5 @@ def test_a_process_that_dies_leaves_files_without_a_row_never_a_row_without_file
     )
     assert done.wait(60) == 9
     assert len(files(folder)) == 1
-    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0}
+    assert count(engine) == {"runs": 0, "artifacts": 0, "trials": 0, "search_log": 0}
     registry.add(make_run(), [EQUITY])

@@ -231,4 +231,4 @@ def test_a_run_is_kept_once_and_never_changed(registry: SqlRunRegistry, engine: 
     assert registry.get(run.run_id) == replace(run, artifacts=("equity.csv",))
     assert registry.artifact(run.run_id, "equity.csv") == EQUITY.content
     assert files(folder) == ["equity.csv"]
-    assert count(engine) == {"runs": 1, "artifacts": 1, "trials": 1}
+    assert count(engine) == {"runs": 1, "artifacts": 1, "trials": 1, "search_log": 0}

@@ -20,12 +20,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, func, inspect, select, text, update
 
+from tests.support import hook_on_file, receipt_of
 from tests.unit.store.test_migrations import schema
-from workbench.errors import BadInput, LeaseLost, Refused, UnknownName
-from workbench.model import Stage
-from workbench.ports import Fence, Figure, GateAnswer, Hook, Receipt, StageEvent, Standing, Version
+from workbench.errors import BadInput, LeaseLost, Refused
+from workbench.model import Hook, Stage
+from workbench.ports import Fence, Figure, GateAnswer, StageEvent, Standing, Version
 from workbench.store import (
     FenceBook,
+    HookBook,
     Inbox,
     Lease,
     SessionBook,
@@ -34,8 +36,8 @@ from workbench.store import (
     migrations,
     open_database,
 )
+from workbench.store import signal_tables as s
 from workbench.store import trading_tables as t
-from workbench.store.inbox import REPEAT_WINDOW
 from workbench.store.migrations import TRADING
 
 D = Decimal
@@ -224,35 +226,18 @@ def test_panics_raised_at_once_each_have_an_epoch_of_their_own(database: Trading
 # ---- inbox -----------------------------------------------------------------------------------------------------------
 
 
-def receipt(hook: Hook, key: str | None = "k", meaning: str = "m", body: str = "body", **alert: Any) -> Receipt:
-    return Receipt(hook, key, meaning, body, {"ticker": "X", "action": "buy"} | alert)
-
-
 @pytest.fixture
 def inbox(database: TradingDatabase) -> Inbox:
     return Inbox(database)
 
 
 @pytest.fixture
-def hook(inbox: Inbox) -> Hook:
-    return inbox.create_hook("door", "s", "secret token")
-
-
-def test_a_hook_is_found_by_its_token_which_is_not_kept(inbox: Inbox, hook: Hook, tmp_path: Path) -> None:
-    assert inbox.hook("secret token") == hook
-    assert inbox.hook("another") is None
-    assert inbox.hook("") is None
-    assert list(inbox.hooks()) == [hook]
-    with pytest.raises(BadInput, match="hook name door: is taken"):
-        inbox.create_hook("door", "other", "another token")
-    assert inbox.hook("another token") is None
-    assert len(inbox.hooks()) == 1
-    for file in tmp_path.iterdir():
-        assert b"secret token" not in file.read_bytes()
+def hook(database: TradingDatabase) -> Hook:
+    return hook_on_file(database, "door", "s", "secret token")
 
 
 def test_an_alert_is_kept_with_all_it_said_and_waits_to_be_acted_on(inbox: Inbox, hook: Hook) -> None:
-    [kept] = inbox.keep([receipt(hook, quantity="1.50")])
+    [kept] = inbox.keep([receipt_of(hook, quantity="1.50")])
     assert (kept.status, kept.is_repeat, kept.conflict) == ("received", False, "")
     [waiting] = inbox.waiting()
     assert (waiting.signal_id, waiting.source, waiting.key, waiting.strategy, waiting.epoch) == (
@@ -260,29 +245,33 @@ def test_an_alert_is_kept_with_all_it_said_and_waits_to_be_acted_on(inbox: Inbox
     )  # fmt: skip
     assert waiting.alert == {"ticker": "X", "action": "buy", "quantity": "1.50"}
     [row] = inbox.rows()
-    assert (row.body, row.received_at) == ("body", waiting.received_at)
+    assert row.received_at == waiting.received_at
+    [alert] = inbox.alerts()
+    assert (alert.body, alert.status, row.alert_id) == ("body", "accepted", alert.alert_id)
 
 
 def test_a_repeat_is_answered_with_what_is_kept_and_what_became_of_it(inbox: Inbox, hook: Hook) -> None:
-    first, again = inbox.keep([receipt(hook), receipt(hook, body="sent once more")])
+    first, again = inbox.keep([receipt_of(hook), receipt_of(hook, body="sent once more")])
     assert again == replace(first, is_repeat=True)
     inbox.settle(first.signal_id, "refused", "too old")
-    [late] = inbox.keep([receipt(hook)])
+    [late] = inbox.keep([receipt_of(hook)])
     assert late == replace(first, status="refused", is_repeat=True)
     assert len(inbox.rows()) == 1
     assert inbox.waiting() == []
 
 
 def test_another_wish_under_a_used_key_is_a_conflict_and_not_kept(inbox: Inbox, hook: Hook) -> None:
-    [first] = inbox.keep([receipt(hook, body="buy ten")])
-    [other] = inbox.keep([receipt(hook, meaning="something else", body="buy twenty")])
+    [first] = inbox.keep([receipt_of(hook, body="buy ten")])
+    [other] = inbox.keep([receipt_of(hook, meaning="something else", body="buy twenty")])
     assert other == replace(first, is_repeat=True, conflict="buy ten")
     assert len(inbox.rows()) == 1
 
 
-def test_the_same_key_through_another_hook_is_another_alert(inbox: Inbox, hook: Hook) -> None:
-    other = inbox.create_hook("back door", "other", "t")
-    kept = inbox.keep([receipt(hook), receipt(other)])
+def test_the_same_key_through_another_hook_is_another_alert(
+    inbox: Inbox, hook: Hook, database: TradingDatabase
+) -> None:
+    other = hook_on_file(database, "back door", "other", "t")
+    kept = inbox.keep([receipt_of(hook), receipt_of(other)])
     assert [k.is_repeat for k in kept] == [False, False]
     assert [w.strategy for w in inbox.waiting()] == ["s", "other"]
 
@@ -290,19 +279,19 @@ def test_the_same_key_through_another_hook_is_another_alert(inbox: Inbox, hook: 
 def test_without_a_key_the_same_wish_is_a_repeat_for_a_minute(
     inbox: Inbox, hook: Hook, database: TradingDatabase
 ) -> None:
-    [first] = inbox.keep([receipt(hook, None)])
-    [again] = inbox.keep([receipt(hook, None)])
-    [other] = inbox.keep([receipt(hook, None, "another wish")])
+    [first] = inbox.keep([receipt_of(hook, None)])
+    [again] = inbox.keep([receipt_of(hook, None)])
+    [other] = inbox.keep([receipt_of(hook, None, "another wish")])
     assert again == replace(first, is_repeat=True)
     assert (other.is_repeat, other.conflict) == (False, "")
-    shift(database, t.signals.c.received_at, -REPEAT_WINDOW)
-    [later] = inbox.keep([receipt(hook, None)])
+    shift(database, s.alerts.c.kept_at, -timedelta(seconds=60))
+    [later] = inbox.keep([receipt_of(hook, None)])
     assert not later.is_repeat
     assert len({row.key for row in inbox.rows()}) == len(inbox.rows()) == 3
 
 
 def test_alerts_wait_oldest_first_and_no_more_than_asked_for(inbox: Inbox, hook: Hook) -> None:
-    kept = inbox.keep([receipt(hook, str(n)) for n in range(5)])
+    kept = inbox.keep([receipt_of(hook, str(n)) for n in range(5)])
     assert [w.signal_id for w in inbox.waiting(3)] == [k.signal_id for k in kept[:3]]
     inbox.settle(kept[0].signal_id, "ignored", "flat already")
     inbox.settle(kept[0].signal_id, "refused", "settled once, it stays so")
@@ -312,16 +301,16 @@ def test_alerts_wait_oldest_first_and_no_more_than_asked_for(inbox: Inbox, hook:
 
 
 def test_an_alert_bears_the_epoch_it_came_in_under(inbox: Inbox, hook: Hook, database: TradingDatabase) -> None:
-    inbox.keep([receipt(hook, "before")])
+    inbox.keep([receipt_of(hook, "before")])
     FenceBook(database).halt("fire", "me")
-    inbox.keep([receipt(hook, "behind")])
+    inbox.keep([receipt_of(hook, "behind")])
     assert [w.epoch for w in inbox.waiting()] == [0, 1]
 
 
 @pytest.mark.parametrize("key", ["k", None])
 def test_the_same_alert_from_many_threads_at_once_makes_one_row(inbox: Inbox, hook: Hook, key: str | None) -> None:
     kept: list[Any] = []
-    together(lambda n: kept.extend(inbox.keep([receipt(hook, key)])), list(range(12)))
+    together(lambda n: kept.extend(inbox.keep([receipt_of(hook, key)])), list(range(12)))
     assert len(inbox.rows()) == 1
     assert len({k.signal_id for k in kept}) == 1
     assert sorted(k.is_repeat for k in kept) == [False] + [True] * 11
@@ -329,7 +318,7 @@ def test_the_same_alert_from_many_threads_at_once_makes_one_row(inbox: Inbox, ho
 
 def test_of_alerts_kept_together_none_is_kept_where_one_cannot_be(inbox: Inbox, hook: Hook) -> None:
     with pytest.raises(Exception, match="JSON"):
-        inbox.keep([receipt(hook, "good"), receipt(hook, "bad", quantity=D(1))])
+        inbox.keep([receipt_of(hook, "good"), receipt_of(hook, "bad", quantity=D(1))])
     assert inbox.rows() == []
 
 
@@ -444,19 +433,19 @@ def test_a_state_is_journalled_when_it_changes_and_not_again(database: TradingDa
 
 
 def test_what_is_written_together_is_kept_together_or_not_at_all(database: TradingDatabase) -> None:
-    inbox, fence, book = Inbox(database), FenceBook(database), SessionBook(database)
+    fence, book = FenceBook(database), SessionBook(database)
 
     def fail() -> None:
         with database.transaction():
             fence.halt("fire", "me")
             book.open_account("a", "paper", "USD", D(1))
-            inbox.create_hook("door", "s", "t")
+            hook_on_file(database, "door", "s", "t")
             assert fence.now().halted  # seen inside
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert (fence.now(), list(book.accounts()), list(inbox.hooks())) == (Fence(), [], [])
+    assert (fence.now(), list(book.accounts()), list(HookBook(database).hooks())) == (Fence(), [], [])
     with database.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(t.journal)) == 0
 
@@ -489,8 +478,9 @@ def test_every_commit_is_on_disk_when_it_returns(database: TradingDatabase) -> N
         )
 
     event.listen(database.engine, "commit", note)
-    inbox = Inbox(database)
-    together(lambda n: inbox.create_hook(f"door {n}", "s", f"token {n}"), list(range(4)))  # on connections of their own
+    together(
+        lambda n: hook_on_file(database, f"door {n}", "s", f"token {n}"), list(range(4))
+    )  # on connections of their own
     Lease(database, "engine").take()
     FenceBook(database).halt("fire", "me")
     SessionBook(database).open_account("a", "paper", "USD", D(1))
@@ -528,17 +518,8 @@ def test_migrations_give_the_trading_schema_and_can_be_taken_back(tmp_path: Path
     engine.dispose()
 
 
-def test_without_a_key_only_a_copy_of_the_tickers_newest_alert_is_a_repeat(inbox: Inbox) -> None:
-    hook = inbox.create_hook("h", "s", "token")
+def test_without_a_key_only_a_copy_of_the_tickers_newest_alert_is_a_repeat(inbox: Inbox, hook: Hook) -> None:
     asked = [("X", "buy"), ("X", "exit"), ("X", "buy"), ("Y", "buy"), ("X", "buy"), ("X", "exit")]
-    kept = [inbox.keep([receipt(hook, None, f"{t} {a}", ticker=t, action=a)])[0] for t, a in asked]
+    kept = [inbox.keep([receipt_of(hook, None, f"{t} {a}", ticker=t, action=a)])[0] for t, a in asked]
     assert [k.is_repeat for k in kept] == [False, False, False, False, True, False]
     assert kept[4].signal_id == kept[2].signal_id
-
-
-def test_a_revoked_hook_is_as_unknown_as_one_nobody_made(inbox: Inbox) -> None:
-    inbox.create_hook("h", "s", "token")
-    inbox.revoke("h")
-    assert inbox.hook("token") is None
-    with pytest.raises(UnknownName, match="h"):
-        inbox.revoke("h")

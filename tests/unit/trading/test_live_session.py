@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from workbench_plugins.paper_broker import PaperBroker
 
-from tests.support import flat, make_history, make_terms, research_chain, scripted, stand
+from tests.support import flat, hook_on_file, make_history, make_terms, receipt_of, research_chain, scripted, stand
 from workbench import Bars, Signals, Strategy
 from workbench.data import PriceHistory
 from workbench.model import Fill, Order, OrderState, OrderType, Side, Signal, Stage
-from workbench.ports import BrokerOrder, Execution, Receipt, SessionRow, Waiting
+from workbench.ports import BrokerOrder, Execution, SessionRow, Waiting
 from workbench.signals import parse_alert
 from workbench.store import (
     FenceBook,
@@ -147,7 +148,7 @@ class Room:
     def alert(self, *, key: str | None = None, age: float = 1.0, **said: str) -> tuple[str, str]:
         """Send an alert through a hook and let the session act on it: its status and reason on file."""
         waiting = self.keep(key=key, age=age, **said)
-        outcome = self.session.handle_alert(waiting)
+        outcome = self.session.handle_alert(waiting, self.inbox.plan(waiting, self.wall))
         if outcome is not None:
             self.inbox.settle(waiting.signal_id, *outcome)
         row = next(row for row in self.inbox.rows() if row.signal_id == waiting.signal_id)
@@ -157,10 +158,9 @@ class Room:
         """Keep an alert in the inbox; the wall clock is so many seconds later when it is come to."""
         body = "{" + ", ".join(f'"{name}": "{value}"' for name, value in ({"ticker": "X"} | said).items()) + "}"
         parsed = parse_alert(body.encode())
-        hooks = [hook for hook in self.inbox.hooks() if hook.strategy == self.name]
-        hook = hooks[0] if hooks else self.inbox.create_hook(f"hook of {self.name}", self.name, f"token of {self.name}")
+        hook = hook_on_file(self.database, f"hook of {self.name}", self.name, f"token of {self.name}")
         number = len(self.inbox.rows())
-        [kept] = self.inbox.keep([Receipt(hook, key or f"k{number}", parsed.meaning, body, parsed.to_dict())])
+        [kept] = self.inbox.keep([receipt_of(hook, key or f"k{number}", parsed.meaning, body, **parsed.to_dict())])
         waiting = next(w for w in self.inbox.waiting(1000) if w.signal_id == kept.signal_id)
         self.wall = waiting.received_at + timedelta(seconds=age)
         return waiting
@@ -285,8 +285,8 @@ def test_a_buy_is_filled_at_the_next_open_in_the_size_it_names_or_the_runs_own(r
 def test_an_alert_seen_before_leads_to_the_orders_it_led_to(room: Room) -> None:
     room.to(21)
     waiting = room.keep(action="buy")
-    assert room.session.handle_alert(waiting) is None
-    assert room.session.handle_alert(waiting) is None
+    assert room.session.handle_alert(waiting, room.inbox.plan(waiting, room.wall)) is None
+    assert room.session.handle_alert(waiting, room.inbox.plan(waiting, room.wall)) is None
     assert len(room.orders()) == len(room.repository.signals()) == 1
     assert room.inbox.waiting() == []
     room.step(2)
@@ -331,10 +331,16 @@ def test_an_alert_from_before_a_panic_is_refused_even_once_it_is_over(room: Room
     room.to(21)
     waiting = room.keep(action="buy")
     epoch = room.fence.halt("test", "me")
-    assert room.session.handle_alert(waiting) == ("refused", "panic: it came in before a panic")
+    assert room.session.handle_alert(waiting, room.inbox.plan(waiting, room.wall)) == (
+        "refused",
+        "panic: it came in before a panic",
+    )
     room.fence.set_flat(epoch)
     room.fence.resume("me")
-    assert room.session.handle_alert(waiting) == ("refused", "panic: it came in before a panic")
+    assert room.session.handle_alert(waiting, room.inbox.plan(waiting, room.wall)) == (
+        "refused",
+        "panic: it came in before a panic",
+    )
     assert room.alert(action="buy") == ("ordered", "")
 
 
@@ -566,7 +572,7 @@ def whole_run(folder: Path) -> Room:
     return Room(folder, history, strategy, repository=Crashing, stop="20", trail="4", target="30")
 
 
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [8, pytest.param(int(os.environ.get("BREAK_EVERY", "6")), marks=pytest.mark.slow)])
 def test_broken_off_after_any_write_and_begun_again_it_ends_as_if_nothing_had_happened(
     tmp_path: Path, every: int
 ) -> None:

@@ -35,10 +35,10 @@ class Schema:
         return self.revisions[-1]
 
 
-RESEARCH = Schema("research", tables.metadata, "versions", ("0001",), "NORMAL")
+RESEARCH = Schema("research", tables.metadata, "versions", ("0001", "0002"), "NORMAL")
 """Runs and artifacts: what a power cut takes can be run again."""
 
-TRADING = Schema("trading", trading_tables.metadata, "trading", ("t0001", "t0002", "t0003"), "FULL")
+TRADING = Schema("trading", trading_tables.orders.metadata, "trading", ("t0001", "t0002", "t0003", "t0004"), "FULL")
 """Stages, alerts, orders, fills: nothing here can be run again."""
 
 REVISIONS, HEAD = RESEARCH.revisions, RESEARCH.head
