@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, CrosshairTool, HoverTool, NumeralTickFormatter
+from bokeh.models import ColumnDataSource, CrosshairTool, HoverTool, NumeralTickFormatter, Span
 from bokeh.plotting import figure
 
 from workbench.data import PriceHistory
@@ -84,6 +84,26 @@ def comparison_chart(curves: Mapping[str, pd.Series]) -> Any:
     made.yaxis.formatter = NumeralTickFormatter(format="0,0")
     _legend(made)
     made.legend.orientation = "vertical"
+    return made
+
+
+def windows_chart(points: Sequence[tuple[str, float | None, float | None]], words: str, *, percent: bool) -> Any:
+    """A figure of each window in its train and in its test, over the tests' starts; gaps where it has no answer."""
+    unit = f"{words} (%)" if percent else words
+    title = f"{words[0].upper()}{words[1:]} of each window: in the train that chose, in the test after"
+    made = _figure(title, unit, 280)
+    made.xaxis.axis_label = "start of the test (UTC)"
+    times = [pd.Timestamp(start).timestamp() * 1000 for start, _, _ in points]
+    marks = []
+    sides = (("in train", MUTED, "dashed", 1), ("in test", LINE, "solid", 2))
+    for label, color, dash, place in sides:
+        values = [np.nan if (v := point[place]) is None else float(v) * (100 if percent else 1) for point in points]
+        source = {"x": times, "y": values, "what": [label] * len(times)}
+        made.line("x", "y", source=source, color=color, line_dash=dash, line_width=1.6, legend_label=label)
+        marks.append(made.scatter("x", "y", source=source, color=color, size=7, legend_label=label))
+    made.add_layout(Span(location=0, dimension="width", line_color=GRID, line_width=1.5))
+    _hover(made, marks, [("", "@what"), ("test from", "@x{%F}"), (unit, "@y{0.00}")])
+    _legend(made)
     return made
 
 

@@ -52,10 +52,10 @@ class Snapshot:
     """What `workbench reconcile` tells, an account each."""
     symbols: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What each account can trade, and its last price."""
-    positions: pd.DataFrame = field(default_factory=lambda: _frame([], "key", POSITIONS))
-    order_rows: pd.DataFrame = field(default_factory=lambda: _frame([], "order_id", ORDERS))
-    fill_rows: pd.DataFrame = field(default_factory=lambda: _frame([], "fill_id", FILLS))
-    signal_rows: pd.DataFrame = field(default_factory=lambda: _frame([], "signal_id", SIGNALS))
+    positions: pd.DataFrame = field(default_factory=lambda: frame_of([], "key", POSITIONS))
+    order_rows: pd.DataFrame = field(default_factory=lambda: frame_of([], "order_id", ORDERS))
+    fill_rows: pd.DataFrame = field(default_factory=lambda: frame_of([], "fill_id", FILLS))
+    signal_rows: pd.DataFrame = field(default_factory=lambda: frame_of([], "signal_id", SIGNALS))
 
 
 def snapshot(bench: Workbench) -> Snapshot:
@@ -76,10 +76,10 @@ def snapshot(bench: Workbench) -> Snapshot:
         fills,
         desk.by_hand.reconciliation(),
         {account["account"]: _symbols(desk, account["account"]) for account in accounts},
-        _frame([_position(row, currency) for row in desk.positions()], "key", POSITIONS),
-        _frame([_order(row) for row in orders.values()], "order_id", ORDERS),
-        _frame([_fill(row, currency) for row in reversed(newest)], "fill_id", FILLS),
-        _frame([_signal(row, orders) for row in reversed(desk.signals(last=LAST))], "signal_id", SIGNALS),
+        frame_of([_position(row, currency) for row in desk.positions()], "key", POSITIONS),
+        frame_of([_order(row) for row in orders.values()], "order_id", ORDERS),
+        frame_of([_fill(row, currency) for row in reversed(newest)], "fill_id", FILLS),
+        frame_of([signal_row(row, orders) for row in reversed(desk.signals(last=LAST))], "signal_id", SIGNALS),
     )
 
 
@@ -89,7 +89,8 @@ def _symbols(desk: TradingDesk, account: str) -> dict[str, str]:
     return {name: exact(marks.get(name), 2) for name in [*names, *(n for n in sorted(marks) if n not in names)]}
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], key: str, titles: Mapping[str, str]) -> pd.DataFrame:
+def frame_of(rows: Sequence[Mapping[str, Any]], key: str, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a frame with a column `key`, its other columns in the order of their titles."""
     names = [key, *titles]
     return pd.DataFrame([[row[name] for name in names] for row in rows], columns=["key", *titles], dtype=object)
 
@@ -119,7 +120,7 @@ def _fill(row: Mapping[str, Any], currency: Mapping[str, str]) -> dict[str, Any]
     return {**row, **shown, "time": clock(row["time"], zone=False), "currency": currency.get(row["account"], NONE)}
 
 
-def _signal(row: Mapping[str, Any], orders: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def signal_row(row: Mapping[str, Any], orders: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A signal's row; what it wants is said by its alert, else by the orders it led to."""
     alert, led = row["alert"] or {}, [orders[name] for name in row["order_ids"] if name in orders]
     wants = [" ".join(str(alert[name]) for name in ("action", "quantity", "ticker") if alert.get(name) is not None)]

@@ -14,12 +14,13 @@ from workbench_apps.parts import ui
 BUILDING = 5.0
 """Seconds a new table is left alone while the browser builds it; what came meanwhile is in the next rows."""
 
-ECHO = 1.5
-"""Seconds after rows were replaced in which the browser may still tell of what was selected among the old ones."""
-
 
 class LiveTable:
-    """Shows frames with a column `key`; cells are changed in place, and a selected row stays selected where it goes."""
+    """Shows frames with a column `key`; cells are changed in place, and a chosen row stays chosen where it goes.
+
+    Only a click chooses a row, and a second click lets go of it: what the browser tells of its selection may be of rows
+    that were replaced since.
+    """
 
     def __init__(
         self,
@@ -34,19 +35,19 @@ class LiveTable:
         self._rows = pd.DataFrame(columns=["key", *titles], dtype=object)
         self._chosen, self._key, self._updating = chosen, None, False
         self._mounted = 0.0
-        self._before: tuple[list[int], float] = [], 0.0
         self._grid = parts.grid_of(
             self._rows,
             dict(titles),
             selectable=1 if chosen else False,
             text_align=dict.fromkeys(right, "right"),
-            configuration={"columnDefaults": {"headerSortTristate": True, "tooltip": True}, "placeholder": nothing},
+            configuration={"columnDefaults": parts.COLUMN_DEFAULTS, "placeholder": nothing},
             **options,
         )
         self._nothing = parts.html(parts.empty(nothing))
         self._most, self._filters = most, "header_filters" in options
         if chosen:
-            self._grid.param.watch(lambda _: self._select(), "selection")
+            self._grid.param.watch(lambda _: None if self._updating else self._keep_selection(), "selection")
+            self._grid.on_click(self._click)
         self.layout = ui.Column(self._nothing, sizing_mode="stretch_width", margin=0)
 
     _key: str | None
@@ -63,7 +64,6 @@ class LiveTable:
                 self._patch(before, rows)
             else:
                 self._grid.height = parts.height_for(len(rows), self._most, filters=self._filters)
-                self._before = [i for i, key in enumerate(before["key"]) if key == self._key], time.monotonic()
                 self._grid.value = rows.copy()
                 self._keep_selection()
         finally:
@@ -84,19 +84,21 @@ class LiveTable:
         keys = list(self._rows["key"])
         wanted = [keys.index(self._key)] if self._key in keys else []
         if list(self._grid.selection) != wanted:
-            self._grid.selection = wanted
-
-    def _select(self) -> None:
-        if self._updating or self._chosen is None:
-            return
-        rows = [i for i in self._grid.selection if i < len(self._rows)]
-        stale, at = self._before
-        if self._key is not None and time.monotonic() - at < ECHO and rows in ([], stale):
-            self._updating = True
+            was, self._updating = self._updating, True
             try:
-                self._keep_selection()
+                self._grid.selection = wanted
             finally:
-                self._updating = False
+                self._updating = was
+
+    def _click(self, event: Any) -> None:
+        if self._chosen is None or event.row >= len(self._rows):
             return
-        self._key = str(self._rows["key"].iloc[rows[-1]]) if rows else None
+        key = str(self._rows["key"].iloc[event.row])
+        self._key = None if key == self._key else key
+        self._keep_selection()
         self._chosen(self._key)
+
+
+def filters(*names: str) -> dict[str, Any]:
+    """Filters in the header of these columns."""
+    return {name: {"type": "input", "func": "like", "placeholder": "filter"} for name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,17 +11,15 @@ from workbench_apps.account_view import AccountView
 from workbench_apps.books import books_html, ledgers
 from workbench_apps.brokers import board_of, lines_html, page_html
 from workbench_apps.live import FILLS, LAST, ORDERS, POSITIONS, SIGNALS, Snapshot, snapshot
-from workbench_apps.live_table import LiveTable
+from workbench_apps.live_table import LiveTable, filters
 from workbench_apps.needs import Needs
 from workbench_apps.order_bar import OrderBar
 from workbench_apps.order_view import OrderView
 from workbench_apps.page import Page
 from workbench_apps.parts import ui
 from workbench_apps.strip import Strip
-from workbench_apps.watch import Watch
+from workbench_apps.watch import Refresh, Watch
 
-EVERY_MS = 700
-"""How often the database is asked whether anything changed."""
 AT_LEAST = 1.5
 """Seconds after which it is read even so: a dead engine writes nothing."""
 TRADING, BOOKS, BROKERS = range(3)
@@ -36,18 +33,18 @@ class MonitorPage(Page):
 
     def __init__(self, bench: Workbench, watch: Watch) -> None:
         super().__init__(bench)
-        self._watch, self._seen, self._read_at, self._reading = watch, object(), 0.0, False
+        self._refresh = Refresh(self, watch, AT_LEAST, lambda: snapshot(bench), self._show)
         self._now: Snapshot | None = None
         self._accounts: dict[str, AccountView] = {}
         self._board: Sequence[Mapping[str, Any]] = ()
 
     def build(self) -> None:
         """The strip, what needs a person, and the tabs."""
-        self._strip = Strip(self, self._again)
-        self._needs = Needs(self, self._again)
+        again = self._refresh.again
+        self._strip, self._needs = Strip(self, again), Needs(self, again)
         self._lines = parts.html()
         self._places = ui.Column(parts.html(parts.loading("accounts")), sizing_mode="stretch_width", margin=0)
-        self._bar, self._order = OrderBar(self, self._again), OrderView(self, self._again)
+        self._bar, self._order = OrderBar(self, again), OrderView(self, again)
         self._positions = LiveTable(
             POSITIONS, "No open positions.", most=220,
             right=("size", "entry_price", "mark", "value", "open_profit", "realised"),
@@ -55,14 +52,14 @@ class MonitorPage(Page):
         self._order_table = LiveTable(
             ORDERS, "No orders yet. They appear here when a strategy, an alert or a person asks for one.",
             chosen=self._look, right=("size", "filled", "limit", "level", "took"),
-            header_filters=_filters("account", "strategy", "symbol", "side", "type", "state"),
+            header_filters=filters("account", "strategy", "symbol", "side", "type", "state"),
         )  # fmt: skip
         self._fills = LiveTable(
             FILLS, "No fills yet.", right=("raw_size", "raw_price", "size", "price", "fee")
         )  # fmt: skip
         self._signals = LiveTable(
             SIGNALS, "No signals yet. An alert sent to a hook (workbench hooks create) appears here.",
-            header_filters=_filters("strategy", "status"), right=("orders",),
+            header_filters=filters("strategy", "status"), right=("orders",),
         )  # fmt: skip
         self._books, self._brokers = parts.html(parts.loading("books")), parts.html(parts.loading("brokers"))
         newest = f"The newest {LAST}."
@@ -86,38 +83,12 @@ class MonitorPage(Page):
 
     def start(self) -> None:
         """Read at once, then again whenever the database changed."""
-        self._again()
-        ui.state.add_periodic_callback(self._tick, period=EVERY_MS)
-
-    # ---- reading -----------------------------------------------------------------------------------------------------
-
-    def _tick(self) -> None:
-        try:
-            changes = self._watch.now()
-        except Exception as error:  # noqa: BLE001 - told on the page; the next tick tries again
-            self.fail(error)
-            return
-        if changes != self._seen or time.monotonic() - self._read_at > AT_LEAST:
-            self._seen = changes
-            self._again()
-
-    def _again(self) -> None:
-        if self._reading:
-            self._seen = object()  # something may have come in between: the next tick reads again
-            return
-        self._reading, self._read_at = True, time.monotonic()
-        self.work("snapshot", lambda: snapshot(self.bench), self._show, failed=self._failed)
-
-    def _failed(self, error: BaseException) -> None:
-        self._reading = False
-        self.fail(error)
+        self._refresh.start()
 
     # ---- showing -----------------------------------------------------------------------------------------------------
 
     def _show(self, now: Snapshot) -> None:
-        self._reading, self._now = False, now
-        if self.notice.visible:
-            self.say()
+        self._now = now
         self._strip.show(now.status)
         self._needs.show(now)
         _put(self._lines, lines_html(now.looks, engine=now.status["engine"]))
@@ -179,7 +150,3 @@ class MonitorPage(Page):
 def _put(pane: Any, said: str) -> None:
     if said != pane.object:
         pane.object = said
-
-
-def _filters(*names: str) -> dict[str, Any]:
-    return {name: {"type": "input", "func": "like", "placeholder": "filter"} for name in names}

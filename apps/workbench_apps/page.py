@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench_apps import parts
 from workbench_apps.theme import PAGE_CSS, escape
 
-ROUTES = {"research": "Research", "promotion": "Promotion", "monitor": "Monitor"}
+ROUTES = {"research": "Research", "promotion": "Promotion", "signals": "Signals", "monitor": "Monitor"}
 PATIENCE_MS = 300
 """Work that takes longer shows that it is going on."""
 

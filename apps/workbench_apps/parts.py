@@ -10,12 +10,21 @@ import panel
 from workbench_apps.theme import PARTS_CSS, TABLE_CSS, escape
 
 __all__ = [
-    "alert", "empty", "escape", "facts", "flow", "grid_of", "heading", "height_for", "html", "loading", "pill", "table",
-    "tiles", "ui", "verdict",
+    "COLUMN_DEFAULTS", "alert", "empty", "escape", "facts", "flow", "grid_of", "heading", "height_for", "html",
+    "loading", "pill", "table", "tiles", "ui", "verdict",
 ]  # fmt: skip
 
 ui: Any = panel
 """Panel, which is typed only in places."""
+COLUMN_DEFAULTS = {
+    "headerSortTristate": True,
+    # Tabulator's own tooltip takes a cell's text for HTML, and cells hold what senders wrote
+    "tooltip": ui.io.model.JSCode(
+        "(_, cell) => { const text = cell.getValue(); if (text == null || text === '') return '';"
+        " return Object.assign(document.createElement('div'), {textContent: String(text)}) }"
+    ),
+}
+"""How every column of a table behaves."""
 
 
 def html(text: str = "", **options: Any) -> Any:
@@ -104,6 +113,6 @@ def grid_of(frame: Any, titles: dict[str, str], **options: Any) -> Any:
         "sizing_mode": "stretch_width",
         "stylesheets": [TABLE_CSS],
         "margin": (4, 0),
-        "configuration": {"columnDefaults": {"headerSortTristate": True, "tooltip": True}},
+        "configuration": {"columnDefaults": COLUMN_DEFAULTS},
     }
     return ui.widgets.Tabulator(frame, **(usual | options))

@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.bootstrap import Workbench
 from workbench.data import PriceHistory
+from workbench.errors import WorkbenchError
 from workbench.ports import RunRecord
 from workbench.research import RunSpec
 from workbench.research.metrics import drawdown_of
@@ -29,14 +31,14 @@ def runs_frame(runs: Iterable[RunRecord]) -> pd.DataFrame:
     """Runs as rows; figures a run does not have are missing."""
     rows = []
     for run in runs:
-        figures = run.metrics
+        figures = figures_of(run)
         rows.append(
             {
                 "run_id": run.run_id,
                 "kind": run.kind,
                 "strategy": run.strategy,
                 "symbols": symbols_of(run),
-                "params": params_text(run.params),
+                "params": params_text(params_of(run)),
                 "when": clock(run.started_at, zone=False),
                 "return": _total_return(figures),
                 "sharpe": figures.get("sharpe"),
@@ -49,6 +51,18 @@ def runs_frame(runs: Iterable[RunRecord]) -> pd.DataFrame:
     for name in ("return", "sharpe", "drawdown", "trades"):
         frame[name] = pd.to_numeric(frame[name])
     return frame
+
+
+def figures_of(run: RunRecord) -> Mapping[str, Any]:
+    """A run's own figures; of a sweep those of its best set."""
+    found: Mapping[str, Any] = run.metrics.get("best") or {} if run.kind == "sweep" else run.metrics
+    return found
+
+
+def params_of(run: RunRecord) -> Mapping[str, Any]:
+    """A run's parameters; of a sweep those of its best set."""
+    found: Mapping[str, Any] = figures_of(run).get("params") or run.params if run.kind == "sweep" else run.params
+    return found
 
 
 def symbols_of(run: RunRecord) -> str:
@@ -76,6 +90,28 @@ def result_of(bench: Workbench, run: RunRecord) -> Mapping[str, Any]:
     """A run's whole result as it was kept."""
     found: Mapping[str, Any] = json.loads(bench.registry.artifact(run.run_id, "result.json"))
     return found
+
+
+def sweep_of(bench: Workbench, run: RunRecord) -> pd.DataFrame:
+    """A recorded sweep: a row a set, with what was searched, its figures, and how good its neighbours are."""
+    return pd.read_parquet(io.BytesIO(bench.registry.artifact(run.run_id, "sweep.parquet")))
+
+
+def luck_of(bench: Workbench, run: RunRecord) -> RunRecord | None:
+    """The newest judgement of a run."""
+    found = bench.registry.find(kind="overfit", strategy=run.strategy)
+    return next((judgement for judgement in found if judgement.spec.get("of") == run.run_id), None)
+
+
+def judgement_of(bench: Workbench, run: RunRecord) -> tuple[Mapping[str, Any], Mapping[str, Any], RunRecord | None]:
+    """A recorded judgement: its figures, the random outcomes that were kept, and the run it judged."""
+    with np.load(io.BytesIO(bench.registry.artifact(run.run_id, "drawn.npz"))) as kept:
+        drawn = {name: kept[name] for name in kept.files}
+    try:
+        judged = bench.registry.get(str(run.spec.get("of", "")))
+    except WorkbenchError:
+        judged = None
+    return run.metrics, drawn, judged
 
 
 def prices_of(bench: Workbench, run: RunRecord) -> Sequence[PriceHistory]:

@@ -1,7 +1,8 @@
-"""The research page: recorded runs, one of them looked at, several compared."""
+"""The research page: recorded runs, one of them looked at, several compared; and searches that are started here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bokeh.models.widgets.tables import NumberFormatter
@@ -9,13 +10,19 @@ from bokeh.models.widgets.tables import NumberFormatter
 from workbench.bootstrap import Workbench
 from workbench.ports import RunRecord
 from workbench_apps import parts
+from workbench_apps.dock import Dock, spacer
+from workbench_apps.jobs import Act, Job, Jobs
 from workbench_apps.page import Page, error_html
 from workbench_apps.parts import ui
 from workbench_apps.records import MOST_RUNS, runs_frame
 from workbench_apps.run_view import RunView, comparison
+from workbench_apps.search_view import SearchView
+from workbench_apps.tabs import LazyTabs, Tab
 
 ALL = "all"
 MOST_COMPARED, MOST_HIGH = 8, 340
+EVERY_MS = 300
+"""How often a job is asked how far it is."""
 TITLES = {
     "when": "When (UTC)",
     "kind": "Kind",
@@ -32,12 +39,16 @@ _RIGHT = dict.fromkeys(("return", "sharpe", "drawdown", "trades"), "right")
 
 
 class ResearchPage(Page):
-    """Runs in a table; what is selected is shown below it."""
+    """Runs in a table, what is selected below it; beside them a form for searches. A job shows at the lower edge."""
 
     route = "research"
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, jobs: Jobs) -> None:
         super().__init__(bench)
+        self.jobs = jobs
+        self._watched: Job | None = None
+        self._ended: Callable[[Job], None] | None = None
+        self._views: dict[str, RunView] = {}
         self._runs: dict[str, RunRecord] = {}
         self._all = self._shown = runs_frame(())
         self._selecting = False
@@ -52,7 +63,7 @@ class ResearchPage(Page):
         reload = ui.widgets.Button(name="Reload", width=90, margin=(5, 0))
         for widget in (self._kind, self._strategy, self._text):
             widget.param.watch(lambda _: self._filter(), "value_input" if widget is self._text else "value")
-        reload.on_click(lambda _: self.start())
+        reload.on_click(lambda _: self.reload())
         self._table = parts.grid_of(
             self._shown,
             {**TITLES},
@@ -76,13 +87,54 @@ class ResearchPage(Page):
         )  # fmt: skip
         self._place = ui.Column(parts.html(parts.loading("recorded runs")), sizing_mode="stretch_width", margin=0)
         self._detail = ui.Column(sizing_mode="stretch_width", margin=0)
-        self.body[:] = [
-            parts.heading("Research", "Every recorded run, newest first.", 1), self._place, self._detail,
-        ]  # fmt: skip
+        self._search, self._dock = SearchView(self), Dock()
+        runs = ui.Column(self._place, self._detail, sizing_mode="stretch_width", margin=0)
+        self._tabs = LazyTabs(Tab("Runs", runs), Tab("New search", self._search.layout, self._search.opened))
+        note = "Every recorded run, newest first; and sweeps and walk-forwards, started here."
+        self.body[:] = [parts.heading("Research", note, 1), self._tabs.layout, spacer(), self._dock.layout]
 
     def start(self) -> None:
+        """Read the runs, and look after a job that may be going on."""
+        self.reload()
+        self._tick()
+        ui.state.add_periodic_callback(self._tick, period=EVERY_MS)
+
+    def reload(self) -> None:
         """Read the runs."""
         self.work("runs", lambda: self.bench.registry.find(limit=MOST_RUNS), self._found, busy=self._list)
+
+    # ---- jobs --------------------------------------------------------------------------------------------------------
+
+    def begin(self, title: str, act: Act, ended: Callable[[Job], None]) -> Job:
+        """Begin a job; `ended` is called on this page when it has ended. Raises Refused while another is going on."""
+        self._watched, self._ended = self.jobs.begin(title, act), ended
+        self._busy(self._watched)
+        return self._watched
+
+    def shows(self, place: str, view: RunView) -> None:
+        """Take note of the run that is shown in a place."""
+        self._views[place] = view
+
+    def _tick(self) -> None:
+        job, running = self._watched, self.jobs.running
+        if job is not None and job.has_ended:
+            ended, self._watched, self._ended = self._ended, None, None
+            self._dock.show(running)
+            self._busy(running)
+            self.reload()
+            if ended is not None:
+                ended(job)
+        elif running is not None:
+            if job is None:  # begun on another page, or on this one before it was loaded again
+                self._watched = running
+                self._busy(running)
+            self._dock.show(running)
+
+    def _busy(self, running: Job | None) -> None:
+        self._search.busy(running)
+        for view in self._views.values():
+            if view.luck is not None:
+                view.luck.busy(running)
 
     # ---- the list ----------------------------------------------------------------------------------------------------
 
@@ -120,7 +172,8 @@ class ResearchPage(Page):
         finally:
             self._selecting = False
         count, most = len(self._shown), f", the newest {MOST_RUNS:,}" if len(self._all) == MOST_RUNS else ""
-        said = f"{count:,} of {len(self._all):,} runs{most}. Click a row to look at a run; tick several to compare."
+        said = f"{count:,} of {len(self._all):,} runs{most}. Click a row to look at a run; tick several to compare. "
+        said += "Of a sweep its best set stands here."
         self._count.object = f'<p class="muted small">{said}</p>'
         if selected and self._selected() != selected:
             self._select()
@@ -145,6 +198,7 @@ class ResearchPage(Page):
         elif len(chosen) == 1:
             view = RunView(self, chosen[0])
             self._detail[:] = [view.layout]
+            self.shows("detail", view)
             view.start()
         elif len(chosen) > MOST_COMPARED:
             text = f"{len(chosen)} runs are ticked; at most {MOST_COMPARED} can be compared at once."

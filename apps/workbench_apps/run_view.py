@@ -11,64 +11,110 @@ from bokeh.models.widgets.tables import NumberFormatter
 from workbench.bootstrap import Workbench
 from workbench.ports import RunRecord
 from workbench_apps import charts, parts, records
+from workbench_apps.cross_view import CrossView
+from workbench_apps.headline import headline, made_html
+from workbench_apps.luck_view import JUDGED, LuckView, RecordedLuck
 from workbench_apps.page import error_html
 from workbench_apps.parts import ui
-from workbench_apps.theme import NONE, amount, clock, escape, number, params_text, percent
+from workbench_apps.sweep_view import SweepView
+from workbench_apps.tabs import LazyTabs, Tab
+from workbench_apps.theme import NONE, clock, escape, params_text
+from workbench_apps.walk_view import windows_layout
 
 if TYPE_CHECKING:
-    from workbench_apps.page import Page
+    from workbench_apps.research import ResearchPage
 
 _UNIT = "account currency"
 """A record does not say its currency; the prices do, once they are loaded."""
 
 
 class RunView:
-    """One run, in tabs; prices are loaded when their tab is opened."""
+    """One run, in tabs; what is behind a tab is read when it is opened."""
 
-    def __init__(self, page: Page, run: RunRecord) -> None:
-        self._page, self._run = page, run
-        self._curve = ui.Column(parts.html(parts.loading("equity")), sizing_mode="stretch_width", margin=0)
-        self._prices = ui.Column(parts.html(parts.loading("prices")), sizing_mode="stretch_width", margin=0)
-        self._trades = ui.Column(parts.html(parts.loading("trades")), sizing_mode="stretch_width", margin=0)
-        self._proofs = ui.Column(parts.html(parts.loading("proofs")), sizing_mode="stretch_width", margin=0)
-        self._figures = parts.html(parts.tiles(_headline(run, "")))
-        curved = run.kind in records.CURVED
-        tabs = (
-            [("Equity", self._curve), ("Prices and trades", self._prices), ("Trades", self._trades)] if curved else []
+    def __init__(self, page: ResearchPage, run: RunRecord, place: str = "detail") -> None:
+        self._page, self._run, self._place = page, run, place
+        self._curve, self._prices, self._trades, self._windows, self._proofs = (
+            ui.Column(parts.html(parts.loading(what)), sizing_mode="stretch_width", margin=0)
+            for what in ("equity", "prices", "trades", "windows", "proofs")
         )
-        self._tabs = ui.Tabs(
-            *tabs, ("Proofs", self._proofs), ("How it was made", parts.html(_made(run))), sizing_mode="stretch_width",
-            margin=(8, 0),
-        )  # fmt: skip
-        self._tabs.param.watch(lambda _: self._opened(), "active")
-        self._loaded = False
+        self._figures = parts.html(parts.tiles(headline(run, "")))
+        self._result: Mapping[str, Any] | None = None
+        self.luck = LuckView(page, run, place) if run.kind in JUDGED else None
+        self._tabs = LazyTabs(*self._tabs_of_kind(), Tab("How it was made", parts.html(made_html(run))))
         title = f"{run.kind} of {run.strategy}, {records.symbols_of(run)}"
+        best = "best set: " if run.kind == "sweep" and run.metrics.get("best") else ""
+        note = f"{clock(run.started_at)} · {best}{params_text(records.params_of(run))} · run {run.run_id}"
         self.layout = ui.Column(
-            parts.heading(title, f"{clock(run.started_at)} · {params_text(run.params)} · run {run.run_id}"),
-            self._figures, self._tabs, sizing_mode="stretch_width", margin=0,
+            parts.heading(title, note), self._figures, self._tabs.layout, sizing_mode="stretch_width", margin=0,
+            css_classes=["run-view"],
         )  # fmt: skip
 
     def start(self) -> None:
         """Read what is kept with the run."""
+        if self.luck is not None:
+            self.luck.busy(self._page.jobs.running)
+        self._tabs.start()
+
+    def _tabs_of_kind(self) -> list[Tab]:
+        page, run, place = self._page, self._run, self._place
+        luck = [self.luck.tab()] if self.luck is not None else []
+        if run.kind == "sweep":
+            return [*SweepView(page, run, place).tabs(), *luck]
+        if run.kind == "overfit":
+            return [RecordedLuck(page, run, place).tab()]
+        if run.kind == "crossvalidation":
+            return [CrossView(page, run, place).tab()]
+        if run.kind == "trials":
+            return [Tab("Trials", parts.html(trials_html(run)))]
+        proofs = Tab("Proofs", self._proofs, self._read_proof)
+        if run.kind not in records.CURVED:
+            return [proofs]
+        windows = [Tab("Windows", self._windows, self._show_windows)] if run.kind == "walkforward" else []
+        return [
+            Tab("Equity", self._curve, self._read_curve), *windows,
+            Tab("Prices and trades", self._prices, self._read_prices),
+            Tab("Trades", self._trades, self._show_trades), *luck, proofs,
+        ]  # fmt: skip
+
+    # ---- equity, trades, windows -------------------------------------------------------------------------------------
+
+    def _read_curve(self) -> None:
         bench, run = self._page.bench, self._run
-        if run.kind in records.CURVED:
-            self._page.work(
-                "detail", lambda: (records.equity_of(bench, run), records.result_of(bench, run)), self._kept,
-                busy=self._curve, failed=self._not_kept,
-            )  # fmt: skip
-        self._page.work("proof", lambda: records.proof_of(bench, run), self._proved)
+        self._page.work(
+            self._place, lambda: (records.equity_of(bench, run), records.result_of(bench, run)), self._kept,
+            busy=self._curve, failed=self._not_kept,
+        )  # fmt: skip
 
     def _kept(self, found: tuple[pd.Series, Mapping[str, Any]]) -> None:
         equity, result = found
         figures = charts.equity_charts(equity, records.drawdown(self._run, equity), _UNIT)
         self._curve[:] = [ui.pane.Bokeh(f, sizing_mode="stretch_width") for f in figures]
-        self._trades[:] = [_trades_table(result["trades"])]
+        self._result = result
+        self._tabs.start()
         if notes := result.get("notes"):
             self._curve.append(parts.html(parts.alert("muted", "To know:", "", notes)))
 
+    def _show_trades(self) -> None:
+        if self._result is None:
+            self._tabs.forget(self._trades)
+        else:
+            self._trades[:] = [_trades_table(self._result["trades"])]
+
+    def _show_windows(self) -> None:
+        if self._result is None:
+            self._tabs.forget(self._windows)
+        else:
+            self._windows[:] = windows_layout(self._run, self._result["windows"])
+
     def _not_kept(self, error: BaseException) -> None:
-        for place in (self._curve, self._trades):
+        for place in (self._curve, self._trades, self._windows):
             place[:] = [parts.html(error_html(error))]
+
+    # ---- proofs ------------------------------------------------------------------------------------------------------
+
+    def _read_proof(self) -> None:
+        bench, run = self._page.bench, self._run
+        self._page.work(f"{self._place} proof", lambda: records.proof_of(bench, run), self._proved)
 
     def _proved(self, proof: RunRecord | None) -> None:
         if proof is None:
@@ -82,13 +128,11 @@ class RunView:
 
     # ---- prices ------------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> None:
+    def _read_prices(self) -> None:
         bench, run = self._page.bench, self._run
-        if self._loaded or self._tabs.objects[self._tabs.active] is not self._prices:
-            return
-        self._loaded = True
         self._page.work(
-            "prices", lambda: (records.prices_of(bench, run), records.result_of(bench, run)["trades"]), self._priced,
+            f"{self._place} prices",
+            lambda: (records.prices_of(bench, run), records.result_of(bench, run)["trades"]), self._priced,
             busy=self._prices, failed=self._not_priced,
         )  # fmt: skip
 
@@ -98,25 +142,32 @@ class RunView:
             ui.pane.Bokeh(charts.price_chart(history, trades), sizing_mode="stretch_width") for history in histories
         ]
         currency = histories[0].instrument.currency
-        self._figures.object = parts.tiles(_headline(self._run, currency))
+        self._figures.object = parts.tiles(headline(self._run, currency))
         for pane in self._curve.objects[:1]:
             pane.object.yaxis.axis_label = f"equity ({currency})"
 
     def _not_priced(self, error: BaseException) -> None:
-        self._loaded = False
+        self._tabs.forget(self._prices)
         self._prices[:] = [parts.html(error_html(error))]
+
+
+def trials_html(run: RunRecord) -> str:
+    """What a run that only counts trials says."""
+    count = int(run.metrics.get("sets", 0))
+    told = f"{count:,} parameter sets were tried and not kept. They count as trials of {run.strategy} all the same."
+    return f'<p class="wrap">{escape(told)}</p>'
 
 
 def comparison(bench: Workbench, runs: Sequence[RunRecord]) -> list[Any]:
     """Runs side by side: their figures, and those equities that were kept, each from 100."""
     names = {run.run_id: f"{run.strategy} {records.symbols_of(run)} · {run.kind} …{run.run_id[-6:]}" for run in runs}
     curves = {names[run.run_id]: records.equity_of(bench, run) for run in runs if run.kind in records.CURVED}
-    headlines = [dict(_headline(run, "")) for run in runs]
+    headlines = [dict(headline(run, "")) for run in runs]
     titles = list(dict.fromkeys(title for headline in headlines for title in headline))
     rows = [
         [f"<b>{escape(title)}</b>", *(escape(headline.get(title, NONE)) for headline in headlines)] for title in titles
     ]
-    params = ["<b>Parameters</b>", *(escape(params_text(run.params)) for run in runs)]
+    params = ["<b>Parameters</b>", *(escape(params_text(records.params_of(run))) for run in runs)]
     shown: list[Any] = [
         parts.heading(f"{len(runs)} runs compared", "Figures of different spans or prices do not compare directly."),
         parts.html(parts.table(("", *names.values()), [params, *rows])),
@@ -124,55 +175,6 @@ def comparison(bench: Workbench, runs: Sequence[RunRecord]) -> list[Any]:
     if curves:
         shown.append(ui.pane.Bokeh(charts.comparison_chart(curves), sizing_mode="stretch_width"))
     return shown
-
-
-def _headline(run: RunRecord, currency: str) -> list[tuple[str, str]]:
-    """The figures everybody looks at first, as a run of its kind has them."""
-    m = run.metrics
-    if run.kind == "proof":
-        rows = [(name, "passed" if ok else "failed") for name, ok, _ in records.proof_rows(run)]
-        return [
-            ("Proofs", "passed" if run.passed else "failed"),
-            *rows,
-            ("Bars", number(m["lookahead"].get("bars"), 0)),
-        ]
-    if run.kind == "replay":
-        return [
-            ("End equity", amount(m.get("end_equity"), currency)), ("Signals", number(m.get("signals"), 0)),
-            ("Orders", number(m.get("orders"), 0)), ("Fills", number(m.get("fills"), 0)),
-            ("Fees", amount(m.get("fees"), currency)), ("Bars", number(m.get("bars"), 0)),
-        ]  # fmt: skip
-    shown = [
-        ("Return", percent(m.get("total_return"), sign=True)),
-        ("Return a year", percent(m.get("annual_return"), sign=True)),
-        ("Sharpe", number(m.get("sharpe"))),
-        ("Maximum drawdown", percent(m.get("max_drawdown"))),
-        ("Volatility a year", percent(m.get("volatility"))),
-        ("Trades", number(m.get("trades"), 0)),
-        ("Trades won", percent(m.get("win_rate"), 1)),
-        ("Profit factor", number(m.get("profit_factor"))),
-        ("Time in the market", percent(m.get("exposure"), 1)),
-        ("Fees", amount(m.get("fees"), currency)),
-        ("End equity", amount(m.get("end_equity"), currency)),
-    ]
-    if run.kind == "walkforward":
-        shown += [("Windows", number(m.get("windows"), 0)), ("Efficiency", percent(m.get("efficiency"), 1))]
-    return shown
-
-
-def _made(run: RunRecord) -> str:
-    """What it takes to make the run again."""
-    spec, data = dict(run.spec), run.data
-    pairs = [("Run", run.run_id), ("Data", str(spec.pop("data", NONE)))]
-    pairs += [
-        ("Span", f"{clock(data.get('start'))} to {clock(data.get('end'))}"),
-        ("Bars", number(data.get("bars"), 0)),
-    ]
-    pairs += [("Calendar", str(data.get("calendar", NONE))), ("Parameters", params_text(spec.pop("params", {})))]
-    pairs += [(name.capitalize(), params_text(v) if isinstance(v, dict) else str(v)) for name, v in spec.items()]
-    pairs += [("Code", run.code_fingerprint), ("Prices", run.data_fingerprint), ("Took", f"{run.seconds:,.2f} s")]
-    pairs += [("Environment", params_text(run.environment))]
-    return f"{parts.facts(pairs)}<p>Again: <code>workbench runs rerun {escape(run.run_id)}</code></p>"
 
 
 def _trades_table(trades: Sequence[Mapping[str, Any]]) -> Any:

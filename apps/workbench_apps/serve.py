@@ -18,14 +18,19 @@ from tornado.web import RedirectHandler
 
 from workbench.bootstrap import Workbench
 from workbench_apps.address import cannot_listen, check_address
+from workbench_apps.jobs import Jobs
 from workbench_apps.page import ROUTES, Page
+
+JOB_PATIENCE = 5.0
+"""Seconds that a job has at the end to keep what is done."""
 
 
 def serve(bench: Workbench, host: str, port: int, *, until_stdin_closes: bool = False) -> None:
     """Serve the pages until SIGTERM, SIGINT or, where asked for, the end of stdin. Raises BadInput for a taken port."""
     check_address(host, port)
     bench.registry, bench.trading  # both made now, by one thread  # noqa: B018
-    server = _server(bench, host, port)
+    jobs = Jobs()
+    server = _server(bench, host, port, jobs)
     loop = server.io_loop
 
     def stop(*_: Any) -> None:
@@ -43,12 +48,14 @@ def serve(bench: Workbench, host: str, port: int, *, until_stdin_closes: bool = 
         loop.start()
     finally:
         server.stop()
+        jobs.stop(JOB_PATIENCE)
 
 
-def _server(bench: Workbench, host: str, port: int) -> Server:
+def _server(bench: Workbench, host: str, port: int, jobs: Jobs) -> Server:
     from workbench_apps.monitor import MonitorPage
     from workbench_apps.promotion import PromotionPage
     from workbench_apps.research import ResearchPage
+    from workbench_apps.signals import SignalsPage
     from workbench_apps.watch import Watch
 
     asyncio.set_event_loop(asyncio.new_event_loop())
@@ -57,8 +64,9 @@ def _server(bench: Workbench, host: str, port: int) -> Server:
     warnings.filterwarnings("ignore", "reference already known", BokehUserWarning)
     watch = Watch(bench)
     makers: dict[str, Any] = {
-        "research": lambda: ResearchPage(bench),
+        "research": lambda: ResearchPage(bench, jobs),
         "promotion": lambda: PromotionPage(bench),
+        "signals": lambda: SignalsPage(bench, watch),
         "monitor": lambda: MonitorPage(bench, watch),
     }
 

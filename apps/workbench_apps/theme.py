@@ -48,6 +48,7 @@ h1, h2, h3, p {{ margin: 0; }}
 h1 {{ font-size: 21px; font-weight: 650; }} h2 {{ font-size: 16px; font-weight: 650; }}
 h3 {{ font-size: 14px; font-weight: 650; }} h4 {{ font-size: 13px; font-weight: 650; margin: 12px 0 4px; }}
 .muted {{ color: #616e7c; }} .small {{ font-size: 12.5px; }} .wrap {{ overflow-wrap: anywhere; }}
+.nowrap {{ white-space: nowrap; }}
 code {{ background: #eef1f4; border-radius: 4px; padding: 1px 5px; font-size: 12.5px; overflow-wrap: anywhere; }}
 .grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 8px; }}
 .grid.wide {{ align-items: start; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr)); gap: 12px; }}
@@ -80,6 +81,13 @@ code {{ background: #eef1f4; border-radius: 4px; padding: 1px 5px; font-size: 12
 .empty {{ border: 1px dashed #bcc5ce; border-radius: 10px; padding: 22px; text-align: center; background: #fff; }}
 .halt {{ background: #a32a2a; color: #fff; border-radius: 10px; padding: 12px 16px; font-size: 15px;
   overflow-wrap: anywhere; }}
+progress {{ display: block; width: 100%; height: 9px; margin: 5px 0 2px; accent-color: {LINE}; }}
+pre {{ background: #f2f4f6; border: 1px solid {GRID}; border-radius: 8px; margin: 4px 0; padding: 8px 12px;
+  font-size: 12.5px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 320px;
+  overflow-y: auto; unicode-bidi: isolate; }}
+pre.once {{ background: #fffbe9; border-color: #e3c37c; user-select: all; }}
+h2 .step {{ display: inline-block; width: 22px; height: 22px; border-radius: 50%; background: {LINE}; color: #fff;
+  font-size: 13px; line-height: 22px; text-align: center; margin-right: 8px; vertical-align: 1px; }}
 .scroll {{ overflow-x: auto; }} .scroll.long table {{ min-width: 680px; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 13px; }}
 th {{ text-align: left; color: #52606d; font-weight: 600; border-bottom: 1px solid #cbd2d9; padding: 4px 14px 4px 0;

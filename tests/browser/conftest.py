@@ -11,12 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import made_once
 from workbench import open_workbench
 from workbench.bootstrap import Workbench
 
@@ -105,13 +106,15 @@ def wait_until(true: Callable[[], Any], what: str) -> None:
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with evidence for ema_cross, and one backtest of another strategy that is no evidence."""
-    home = tmp_path_factory.mktemp("recorded") / "home"
-    with bench_of(home) as bench:
-        bench.backtest("ema_cross", "sample:AAPL", **OPTIONS)
-        bench.walk_forward("ema_cross", "sample:AAPL", train="3y", test="1y", grid=("slow=24:48:24",), **OPTIONS)
-        bench.prove("ema_cross", "sample:AAPL", **OPTIONS)
-        bench.backtest("rsi_reversion", "sample:AAPL", **OPTIONS)
-    return home
+
+    def record(folder: Path) -> None:
+        with bench_of(folder / "home") as bench:
+            bench.backtest("ema_cross", "sample:AAPL", **OPTIONS)
+            bench.walk_forward("ema_cross", "sample:AAPL", train="3y", test="1y", grid=("slow=24:48:24",), **OPTIONS)
+            bench.prove("ema_cross", "sample:AAPL", **OPTIONS)
+            bench.backtest("rsi_reversion", "sample:AAPL", **OPTIONS)
+
+    return made_once(tmp_path_factory, "recorded", record) / "home"
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +218,16 @@ def page(browser: Any) -> Iterator[Any]:
     """A page of a test's own, watched."""
     with watched_page(browser) as made:
         yield made
+
+
+def click_until(button: Any, shown: Any) -> None:
+    """Click a button, again where the page replaced it under the click, until what it leads to is there."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    for _ in range(4):
+        with suppress(TooLate):  # it may be gone for good, and what it leads to slow to come
+            button.click(timeout=15_000)
+        with suppress(TooLate):
+            shown.wait_for(timeout=15_000)
+            return
+    shown.wait_for()

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from workbench_apps.__main__ import main
 
-from tests.browser.conftest import answers, bench_of, wait_until, webhook_server
-
-pytestmark = pytest.mark.xdist_group("browser")
+from tests.browser.conftest import answers, bench_of, click_until, wait_until, webhook_server
 
 
 def send_alert(home: Path, action: str, quantity: str) -> None:
@@ -22,7 +20,7 @@ def send_alert(home: Path, action: str, quantity: str) -> None:
     name = f"{action} {quantity}"
     with webhook_server(home) as address:
         with bench_of(home) as bench:
-            url = bench.trading.create_hook("ema_cross", name, address)["url"]
+            url = bench.trading.webhooks.create_hook(name, "ema_cross", server=address)["url"]
         body = json.dumps({"ticker": "AAPL", "action": action, "quantity": quantity, "alert_id": name})
         with urllib.request.urlopen(urllib.request.Request(url, body.encode())) as answer:
             assert answer.status == 202
@@ -83,8 +81,9 @@ def test_a_refused_promotion_says_which_gate_and_why(page: Any, served: str, in_
 
 def test_a_promotion_by_clicks_stands_on_the_board_and_on_file(page: Any, served: str, in_research: Path) -> None:
     page.goto(f"{served}/promotion")
-    page.get_by_role("button", name="Open ema_cross").click()
-    page.get_by_text("Nothing is missing for backtested").wait_for()
+    click_until(
+        page.get_by_role("button", name="Open ema_cross"), page.get_by_text("Nothing is missing for backtested")
+    )
     page.locator(".promote").get_by_label("Reason").fill("evidence is there")
     page.get_by_role("button", name="Promote", exact=True).click()
     page.locator(".alert.good", has_text="Accepted:").wait_for()

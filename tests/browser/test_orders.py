@@ -19,8 +19,6 @@ from tests.browser.test_app import no_sideways_scroll
 from workbench.bootstrap.trading_desk import TradingDesk
 from workbench.model import Order, OrderState, Side
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 ACCOUNT, OTHER = "paper:ema_cross", "real:1"
 ENDED = ("filled", "cancelled", "rejected", "denied", "expired")
 HEALTH = {
@@ -108,7 +106,7 @@ def test_an_order_placed_by_hand_stands_in_the_table_with_its_whole_history(moni
     monitor.locator(".tabulator-row", has_text="manual").filter(has_text="stop").first.wait_for()
     monitor.locator(".tabulator-row", has_text="manual").filter(has_text="market").first.click()
     card = monitor.locator(".card.order", has_text=order["order_id"])
-    for text in ("acknowledge", "fill all", "then answered", "= 3 as traded", "rules allow", "stop, level"):
+    for text in ("acknowledge", "fill all", "then answered", "= 3 as traded", "order_rate", "stop, level"):
         card.get_by_text(text).first.wait_for()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_every_option_of_a_backtest_is_taken(shell: Shell, prices: Path) -> None
     assert found["data"]["end"] == "2024-02-20T00:00:00Z"
     assert found["terms"] == {
         "cash": 5000.0, "shared_cash": False, "size": "risk:1", "fee_bps": 12.5, "slippage_bps": 2.0, "per_share": 0.01,
-        "minimum_fee": 1.0, "stop": 3.0, "target": 6.0, "trail": 4.0,
+        "minimum_fee": 1.0, "stop": 3.0, "target": 6.0, "trail": 4.0, "costs": None, "slippage": "2", "fill_at": "open",
     }  # fmt: skip
     for trade in found["trades"]:
         assert trade["size"] % 2 == 0
@@ -250,3 +251,79 @@ def test_a_sweep_has_every_key_and_the_figures_of_its_backtests(shell: Shell, pr
     ]  # fmt: skip
     assert drawn[0]["results"] == drawn[1]["results"]
     assert drawn[0]["trials_counted"] > 6
+
+
+def test_overfit_has_every_key_for_a_sweep_and_for_a_run(shell: Shell) -> None:
+    swept = shell(
+        "sweep", "ema_cross", "--data", "sample:IBM", "--grid", "fast=4:12:4", "--grid", "slow=20:40:10", "--json"
+    )
+    assert swept.code == 0, swept.err
+    keys = {"psr", "dsr", "min_track_record", "pbo", "reality_check_p", "spa_p", "permutation_p", "trials"}
+    done = shell("overfit", swept.json["run_id"], "--permutations", "5", "--json")
+    assert done.code == 0, done.err
+    found = done.json
+    assert keys <= found.keys()
+    assert found["trials"] == swept.json["trials_counted"] == 9
+    assert all(0 <= found[name] <= 1 for name in keys - {"min_track_record", "trials"})
+    run = shell("backtest", "ema_cross", "--data", "sample:IBM", "--json").json
+    text = shell("overfit", run["run_id"], "--permutations", "0")
+    assert text.code == 0, text.err
+    assert "10 trials of its family" in text.out
+    assert "it was not asked for" in text.out
+    assert shell("overfit", "0123456789abcdef").code == 2
+
+
+def test_a_search_that_learns_answers_as_a_sweep_does_and_costs_and_fills_are_options(shell: Shell) -> None:
+    done = shell(
+        "sweep", "ema_cross", "--data", "sample:IBM", "--search", "bayes", "--trials", "12", "--seed", "3", "--costs",
+        "crypto:maker=1,taker=4", "--slippage", "spread:4+volatility:5", "--fill-at", "close", "--constraint",
+        "slow >= 3 * fast", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert found["sets"] == 12
+    assert all(r["params"]["slow"] >= 3 * r["params"]["fast"] for r in found["results"])
+    assert found["terms"]["costs"] == "crypto"
+    assert (found["terms"]["slippage"], found["terms"]["fill_at"]) == ("spread:4+volatility:5", "close")
+    best = found["results"][0]
+    again = shell(
+        "backtest", "ema_cross", "--data", "sample:IBM", "--costs", "crypto:maker=1,taker=4", "--slippage",
+        "spread:4+volatility:5", "--fill-at", "close", *(f"--set={n}={v}" for n, v in best["params"].items()), "--json",
+    )  # fmt: skip
+    assert again.json["metrics"]["sharpe"] == pytest.approx(best["sharpe"], rel=1e-9)
+    for wrong, words in (
+        (("--costs", "nowhere"), "nowhere"), (("--costs", "crypto:maker"), "KEY=VALUE"),
+        (("--costs", "crypto", "--fees", "5"), "charged twice"), (("--costs", "crypto:x=1"), "crypto"),
+        (("--slippage", "magic:3"), "magic"), (("--fill-at", "noon"), "noon"),
+    ):  # fmt: skip
+        refused = shell("backtest", "ema_cross", "--data", "sample:IBM", *wrong)
+        assert refused.code == 2, wrong
+        assert words in refused.err
+
+
+def test_data_check_and_crossvalidate_print_one_document(shell: Shell) -> None:
+    checked = shell("data", "check", "sample:IBM", "--json")
+    assert checked.code == 0, checked.err
+    assert checked.json["reports"]["IBM"]["ok"] is True
+    assert shell("data", "check", "sample:NOPE").code == 2
+    across = shell(
+        "crossvalidate", "ema_cross", "--data", "sample:IBM", "--grid", "fast=4:12:4", "--folds", "5", "--purge", "5",
+        "--json",
+    )  # fmt: skip
+    assert across.code == 0, across.err
+    assert (across.json["splits"], across.json["paths"], len(across.json["path_list"])) == (10, 4, 4)
+
+
+def test_every_command_tells_its_help() -> None:
+    from workbench.cli.parser import _parser
+
+    def shown(parser: Any, depth: int = 0) -> int:
+        parser.format_help()
+        found = 1
+        for action in parser._actions:
+            choices = getattr(action, "choices", None)
+            if isinstance(choices, dict):
+                found += sum(shown(child, depth + 1) for child in choices.values())
+        return found
+
+    assert shown(_parser()[0]) > 40

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import made_once
 from workbench import open_workbench
 from workbench.bootstrap.trading_desk import TradingDesk
 
@@ -123,8 +124,13 @@ def get(url: str) -> tuple[int, Any]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The home the demo left, and what it told."""
-    home = Home(tmp_path_factory.mktemp("demo") / "home")
-    return home.path, home.json("demo", "--exit")
+
+    def run(folder: Path) -> None:
+        told = Home(folder / "home").json("demo", "--exit")
+        (folder / "told.json").write_text(json.dumps(told))
+
+    folder = made_once(tmp_path_factory, "demo", run)
+    return folder / "home", json.loads((folder / "told.json").read_text())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 from tests.served.conftest import Home, free_port, get, post
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("served")]
+pytestmark = pytest.mark.slow
 
 
 def alert(key: str, action: str = "buy", **more: str) -> dict[str, str]:
@@ -88,7 +88,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason(home: Home) -> None:
     for unknown in (f"{base}/{'x' * 43}", f"{base}/short", f"{base}/" + "y" * 2000):
         assert post(unknown, alert("1")) == (404, {"detail": "Not Found"})
     cases: list[tuple[bytes | dict[str, str], int, str]] = [
-        (b"buy now", 422, "no JSON"),
+        (b"buy something now", 422, "no JSON"),
         (b"\xff\xfe", 422, "UTF-8"),
         (b"[1]", 422, "object"),
         ({"ticker": "AAPL"}, 422, "action"),

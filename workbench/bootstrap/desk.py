@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.bootstrap.finding import find_strategy, locator_of
-from workbench.bootstrap.recording import Chosen, as_json, equity_of
-from workbench.bootstrap.recording import record as record_run
+from workbench.bootstrap.finding import find_strategy
+from workbench.bootstrap.parts import histories_of, made, terms_of
+from workbench.bootstrap.recording import Chosen
 from workbench.errors import BadInput, PluginFault, UnknownName
-from workbench.model import new_id
 from workbench.plugin_manager import PluginManager
-from workbench.ports import Artifact, BarBroker, ProgressCallback, RunRegistry, no_progress
+from workbench.ports import BarBroker, ProgressCallback, RunRegistry, SearchLog, no_progress
 from workbench.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.data import PriceHistory
     from workbench.fills import Costs, Terms
     from workbench.proofs import Proofs
-    from workbench.research import Backtest, RunSpec, Sweep, WalkForward
+    from workbench.research import Backtest, Constraint, CrossValidation, Overfit, RunSpec, Sweep, WalkForward
     from workbench.risk import RiskChain
     from workbench.strategy import Strategy
     from workbench.trading import Replay
@@ -35,7 +32,8 @@ class Workbench:
 
     A strategy is given as a registered name, `path/to/file.py:Class`, a `Strategy` class or an instance; data as
     SOURCE:SYMBOL[,SYMBOL]. Options are those of `workbench.research.RunSpec`: start, end, fees and slippage (basis
-    points), cash, size, stop, target, trail (percent), lot, tick, calendar, tz, per_share, min_fee, shared_cash.
+    points, or slippage as in volatility:10), costs (a cost model in place of fees), cash, size, stop, target, trail
+    (percent), fill_at (open or close), lot, tick, calendar, tz, per_share, min_fee, shared_cash.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,6 +49,13 @@ class Workbench:
         return SqlRunRegistry(engine, self.settings.artifacts)
 
     @cached_property
+    def search_log(self) -> SearchLog:
+        """Where searches that learn keep what they have seen; beside the runs."""
+        from workbench.store import SqlSearchLog, open_database
+
+        return SqlSearchLog(open_database(self.settings.home / "research.db"))
+
+    @cached_property
     def trading(self) -> TradingDesk:
         """Stages, alerts, orders and positions of this home; its database is made on first use."""
         from workbench.bootstrap.trading_desk import TradingDesk
@@ -64,12 +69,13 @@ class Workbench:
         strategy: str | type[Strategy] | Strategy,
         params: Mapping[str, Any] | None = None,
         axes: Mapping[str, Sequence[Any]] | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> Chosen:
         """Find a strategy and set its parameters; texts are read by each parameter's type.
 
         With `axes`, the values a search will try, it is made at the first combination its cross-check allows.
         """
-        from workbench.research import combinations
+        from workbench.research import first_set
         from workbench.strategy import Strategy
 
         base = dict(strategy.params) if isinstance(strategy, Strategy) else {}
@@ -77,32 +83,12 @@ class Workbench:
         declared = kind.declared()
         for key, value in (params or {}).items():
             base[key] = declared[key].parse(value) if key in declared and isinstance(value, str) else value
-        made = combinations(kind, base, axes)[0] if axes else kind(**base)
+        made = first_set(kind, base, axes, constraints) if axes else kind(**base)
         return Chosen(name, reference, family, made)
 
     def histories(self, spec: RunSpec) -> list[PriceHistory]:
         """Load and check the prices a spec names."""
-        from workbench.data import load_history
-        from workbench.ports import DataRequest
-
-        source = self.plugins.find("data_source", spec.source).resolve()()
-        options = spec.options
-        return [
-            load_history(
-                spec.source,
-                source,
-                DataRequest(
-                    symbol=symbol,
-                    zone=options.get("tz"),
-                    calendar=options.get("calendar"),
-                    lot=spec.grid_number("lot"),
-                    tick=spec.grid_number("tick"),
-                ),
-                start=options.get("start"),
-                end=options.get("end"),
-            )
-            for symbol in spec.symbols
-        ]
+        return histories_of(self.plugins, spec)
 
     def risk_chain(self, rules: Iterable[str] | None = None) -> RiskChain:
         """The rules of a profile, by name, with their limits; the research profile unless told otherwise."""
@@ -114,15 +100,14 @@ class Workbench:
         for name in limits:
             if name not in known:
                 raise UnknownName("setting limits", name, known)
-        return RiskChain([(name, self._made("risk_rule", name, limits.get(name, {}))) for name in names])
+        return RiskChain([
+            (name, made(self.plugins, "risk_rule", name, limits.get(name, {}), f"settings of risk_rule {name}"))
+            for name in names
+        ])  # fmt: skip
 
-    def _made(self, kind: str, name: str, keywords: Mapping[str, Any]) -> Any:
-        """A part made with what the settings say of it."""
-        factory = self.plugins.find(kind, name).resolve()
-        try:
-            return factory(**keywords)
-        except TypeError as error:
-            raise BadInput(f"settings of {kind} {name}", ", ".join(keywords) or "none", str(error)) from None
+    def terms(self, spec: RunSpec) -> Terms:
+        """What a run trades under, with the cost model it names."""
+        return terms_of(self.plugins, spec)
 
     def paper_broker(self, terms: Terms, book: Path | None = None) -> BarBroker:
         """A paper broker of its own, with the costs of a run.
@@ -131,11 +116,8 @@ class Workbench:
         trades by the rule for fills alone, as replay and parity want it.
         """
         options = self.settings.brokers.get("paper", {}) if book is not None else {}
-        factory = self.plugins.find("broker", "paper").resolve()
-        try:
-            broker = factory(costs=terms.costs, book=book, **options)
-        except TypeError as error:
-            raise BadInput("setting brokers.paper", ", ".join(options) or "none", str(error)) from None
+        keywords = {"costs": terms.costs, "book": book, **options}
+        broker = made(self.plugins, "broker", "paper", keywords, "setting brokers.paper")
         if not isinstance(broker, BarBroker):
             raise PluginFault("broker paper does not implement workbench.ports.BarBroker")
         return broker
@@ -146,14 +128,16 @@ class Workbench:
         data: str,
         params: Mapping[str, Any] | None = None,
         axes: Mapping[str, Sequence[Any]] | None = None,
+        constraints: Sequence[Constraint] = (),
         **options: Any,
     ) -> tuple[Chosen, RunSpec]:
         """A strategy found and a spec made of everything given; options that are None were not given."""
         from workbench.research import DEFAULTS, RunSpec
 
-        chosen = self.strategy(strategy, params, axes)
+        chosen = self.strategy(strategy, params, axes, constraints)
         # what was not given is written down too: a later change of a default must not change an old run
-        given = {**DEFAULTS, **{name: str(value) for name, value in options.items() if value is not None}}
+        usual = DEFAULTS if options.get("costs") is None else DEFAULTS | {"fees": "0"}
+        given = {**usual, **{name: str(value) for name, value in options.items() if value is not None}}
         if data.partition(":")[0] in ("csv", "parquet"):  # so that a rerun from another folder finds the file
             source, _, paths = data.partition(":")
             data = f"{source}:" + ",".join(
@@ -173,23 +157,10 @@ class Workbench:
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> Backtest:
-        """Backtest a strategy and record the run."""
-        from workbench.research import backtest
+        """Backtest a strategy and record the run; a trial counts with `record` off too."""
+        from workbench.bootstrap.backtesting import run_backtest
 
-        began = time.perf_counter()
-        chosen, spec = self.spec(strategy, data, params, **options)
-        terms = spec.terms()
-        result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
-        if not record:
-            return result
-        result = replace(result, run_id=new_id())
-        found = result.to_dict()
-        artifacts = [Artifact("result.json", "application/json", as_json(found)), equity_of(result)]
-        record_run(
-            self.registry, result.run_id, "backtest", chosen, spec.to_dict(), found["data"], found["metrics"], began,
-            artifacts=artifacts, tried=[chosen.strategy], terms=terms,
-        )  # fmt: skip
-        return result
+        return run_backtest(self, strategy, data, params, record, progress, options)
 
     def sweep(
         self,
@@ -197,21 +168,22 @@ class Workbench:
         data: str,
         params: Mapping[str, Any] | None = None,
         *,
-        grid: Sequence[str] | Mapping[str, Sequence[Any]],
+        grid: Sequence[str] | Mapping[str, Sequence[Any]] = (),
         record: bool = True,
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> Sweep:
         """Evaluate a strategy at many parameter sets, each counted as a trial, and record the run.
 
-        `grid` is axes as name → values, or texts name=low:high:step. Further `search` (grid, or `trials` sets drawn by
-        random or lhs, with a `seed`), `metric`, `workers`, `executor` (thread or process), `cancelled` (asked between
-        pieces), and every option of a backtest.
+        `grid` is axes as name → values, or texts name=low:high:step, or name=auto; none searches every number ± 30 %.
+        Further `search` (grid, or `trials` sets by random, lhs or bayes, with a `seed`; bayes goes on with a `study`),
+        `metric`, `constraints` ("slow >= 2 * fast"), `workers`, `executor` (thread, process, dask://HOST:PORT),
+        `cancelled` (asked between pieces), and every option of a backtest.
         """
-        from workbench.bootstrap.sweeping import run_sweep
+        from workbench.bootstrap.sweeping import SWEEP, run_sweep
 
-        names = ("search", "trials", "seed", "metric", "workers", "executor", "cancelled")
-        own = {name: options.pop(name) for name in names if options.get(name) is not None}
+        names = SWEEP
+        own = {name: value for name in names if (value := options.pop(name, None)) is not None}
         return run_sweep(
             self, strategy, data, params, grid, record_it=record, progress=progress, options=options, **own
         )
@@ -225,20 +197,42 @@ class Workbench:
         train: int | str,
         test: int | str,
         grid: Sequence[str] | Mapping[str, Sequence[Any]] = (),
-        metric: str = "sharpe",
-        anchored: bool = False,
-        executor: Executor | None = None,
         record: bool = True,
         progress: ProgressCallback = no_progress,
         **options: Any,
     ) -> WalkForward:
-        """Walk a strategy forward and record the run; `grid` is axes as name → values, or texts name=low:high:step."""
-        from workbench.bootstrap.walking import run_walk_forward
+        """Walk a strategy forward and record the run; `grid` as in a sweep, none for no search.
 
+        Further `metric` (a name, or a function of a train's figures), `anchored`, `purge` (bars between train and
+        test), `require` (least figures of a train), `constraints`, `executor` (a name as in a sweep, or an Executor),
+        `workers`, `cancelled`, and every option of a backtest.
+        """
+        from workbench.bootstrap.walking import HOW, run_walk_forward
+
+        own = {name: value for name in HOW if (value := options.pop(name, None)) is not None}
         return run_walk_forward(
-            self, strategy, data, params, grid, train=train, test=test, metric=metric, anchored=anchored,
-            executor=executor, record_it=record, progress=progress, options=options,
+            self, strategy, data, params, grid, train=train, test=test, record_it=record, progress=progress,
+            options=options, **own,
         )  # fmt: skip
+
+    def cross_validate(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        grid: Sequence[str] | Mapping[str, Sequence[Any]] = (),
+        record: bool = True,
+        **options: Any,
+    ) -> CrossValidation:
+        """Choose from a grid by combinatorial purged cross-validation, many paths out of sample, and record the run.
+
+        Further `folds` (10), `test_folds` (2), `purge` and `embargo` (periods), `metric`, `constraints`, and every
+        option of a backtest.
+        """
+        from workbench.bootstrap.walking import run_cross_validation
+
+        return run_cross_validation(self, strategy, data, params, grid, record, options)
 
     def prove(
         self,
@@ -251,25 +245,33 @@ class Workbench:
         **options: Any,
     ) -> Proofs:
         """Prove a strategy on data: no look-ahead, enough warm-up, parity; and record the proofs."""
-        from workbench.proofs import prove
-        from workbench.research import backtest
+        from workbench.bootstrap.proving import run_proofs
 
-        began = time.perf_counter()
-        chosen, spec = self.spec(strategy, data, params, **options)
-        terms = spec.terms()
-        result = backtest(chosen.name, chosen.strategy, self.histories(spec), terms, progress)
-        proofs = prove(
-            result, lambda: self.paper_broker(terms), self.risk_chain(), live_history=self.settings.live_history,
-            lookahead_cuts=self.settings.lookahead_cuts, locator=locator_of(self.plugins, chosen), progress=progress,
-        )  # fmt: skip
-        if not record:
-            return proofs
-        proofs = replace(proofs, run_id=new_id())
-        record_run(
-            self.registry, proofs.run_id, "proof", chosen, spec.to_dict(), result.data_dict(), proofs.to_dict(), began,
-            passed=proofs.passed,
-        )  # fmt: skip
-        return proofs
+        return run_proofs(self, strategy, data, params, record, progress, options)
+
+    def overfit(
+        self,
+        run: str | Backtest | Sweep | WalkForward,
+        *,
+        strategy: type[Strategy] | None = None,
+        record: bool = True,
+        progress: ProgressCallback = no_progress,
+        **how: Any,
+    ) -> Overfit:
+        """Say how likely a recorded backtest, sweep (its best set) or walk-forward is to be luck, and record that.
+
+        Trials are those the registry counts for the strategy's family. Further `permutations` of bars (200; 0 for
+        none), `splits` of CSCV (16), `seed`, `executor`, `workers` and `cancelled`, as in a sweep. A run may be given
+        by its id or as it came; `strategy` is the class where it was typed in a notebook.
+        """
+        from workbench.bootstrap.overfitting import run_overfit
+
+        if not isinstance(run, str):
+            made = run.sets[0] if hasattr(run, "sets") else run.strategy
+            if not run.run_id:
+                raise BadInput("run", repr(run), "was not recorded", "make it again with record=True")
+            run, strategy = run.run_id, strategy or type(made)
+        return run_overfit(self, run, strategy, record_it=record, progress=progress, **how)
 
     def replay(
         self,

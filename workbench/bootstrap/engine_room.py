@@ -147,7 +147,7 @@ class EngineRoom:
             begins = max(p.last.start for p in past.values() if p.last is not None)
             book.place(standing.account, begins, feed.now())
         return _Part(
-            standing.strategy, strategy, spec.terms(), feed, past,
+            standing.strategy, strategy, self._bench.terms(spec), feed, past,
             {history.symbol: history.fingerprint for history in histories},
             {history.symbol: history.instrument for history in histories},
             histories[0].instrument.currency, _hours(histories[0]), life, changed,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StrategyFault
+from workbench.model import new_id
 from workbench.ports import Artifact, RunRecord, RunRegistry, Trial
 
 if TYPE_CHECKING:
@@ -51,17 +52,7 @@ def record(
 
     known, code = environment(), code_of(chosen)
     source = Artifact("strategy.py", "text/x-python", source_of(type(chosen.strategy)).encode())
-    trials = []
-    for strategy in tried:
-        levels = terms.protection_for(strategy) if terms else None
-        size = str(terms.size_for(strategy)) if terms else None
-        evaluated = {
-            **strategy.params,
-            "·code": code,
-            "·size": size,
-            "·levels": levels and dataclasses.astuple(levels),
-        }
-        trials.append(Trial(fingerprint(evaluated), str(data["fingerprint"]), run_id))
+    trials = trials_of(run_id, code, tried, terms, str(data["fingerprint"]))
     registry.add(
         RunRecord(
             run_id=run_id,
@@ -83,6 +74,50 @@ def record(
         [source, *artifacts],
         trials,
     )
+
+
+def count(
+    registry: RunRegistry,
+    chosen: Chosen,
+    spec: Mapping[str, Any],
+    data: Mapping[str, Any],
+    began: float,
+    tried: Sequence[Strategy],
+    terms: Terms,
+) -> None:
+    """Count the trials of a job whose result is not kept: looking at it counts, whether it is kept or not.
+
+    Where they were counted before nothing is written; else a run of kind `trials` says what was tried.
+    """
+    run_id = new_id()
+    new = trials_of(run_id, code_of(chosen), tried, terms, str(data["fingerprint"]))
+    if registry.trials(chosen.family, new) > registry.trials(chosen.family):
+        figures = {"sets": len(tried)}
+        record(registry, run_id, "trials", chosen, spec, data, figures, began, tried=tried, terms=terms)
+
+
+def trials_of(
+    run_id: str, code: str, tried: Sequence[Strategy], terms: Terms | None, data_fingerprint: str
+) -> list[Trial]:
+    """What counts as a trial of each set: its parameters and code, its size rule and levels, on this data."""
+    from workbench.research import fingerprint
+
+    trials = []
+    for strategy in tried:
+        levels = terms.protection_for(strategy) if terms else None
+        size = str(terms.size_for(strategy)) if terms else None
+        evaluated = {
+            **strategy.params,
+            "·code": code,
+            "·size": size,
+            "·levels": levels and dataclasses.astuple(levels),
+        }
+        if terms and terms.at_close(strategy):  # named where it is not the usual: older trials have no word of it
+            evaluated["·fill_at"] = "close"
+        if terms and terms.shared_cash:
+            evaluated["·cash"] = "shared"
+        trials.append(Trial(fingerprint(evaluated), data_fingerprint, run_id))
+    return trials
 
 
 def equity_of(result: Backtest | WalkForward) -> Artifact:

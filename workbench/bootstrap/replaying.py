@@ -85,7 +85,7 @@ def run_replay(
         raise BadInput("precomputed", True, "stands for the rule for fills alone", "replay bar by bar with this broker")
     if precomputed:
         require_no_lookahead(bench.registry, chosen)
-    histories, terms = bench.histories(spec), spec.terms()
+    histories, terms = bench.histories(spec), bench.terms(spec)
     terms.check_for(chosen.strategy)
     trade_from = 0
     if last_days is not None:

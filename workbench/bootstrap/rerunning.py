@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.bootstrap.recording import as_json, code_of
@@ -12,6 +13,9 @@ from workbench.ports import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from workbench.bootstrap.desk import Workbench
+
+
+OF_TRIALS = ("trials", "dsr", "sharpe_std", "expected_max_sharpe", "min_backtest_years", "notes")
 
 
 def rerun(bench: Workbench, run_id: str, progress: ProgressCallback = no_progress) -> dict[str, Any]:
@@ -34,6 +38,24 @@ def rerun(bench: Workbench, run_id: str, progress: ProgressCallback = no_progres
         job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
         walked = bench.walk_forward(**job, **spec, record=False)
         figures, data = walked.figures(), walked.data_dict()
+        # how likely luck is hangs on how many trials there are by now, so it is no figure of the run alone
+        old = replace(old, metrics={name: value for name, value in old.metrics.items() if name != "overfit"})
+    elif old.kind == "sweep":
+        job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
+        searched = bench.sweep(**job, **spec, log=_Forgetful(), record=False)
+        figures, data = searched.figures(), searched.data_dict()
+    elif old.kind == "crossvalidation":
+        job["params"] = {name: value for name, value in job["params"].items() if name not in spec["grid"]}
+        job.pop("progress")
+        across = bench.cross_validate(**job, **spec, record=False)
+        figures, data = across.figures(), old.data
+    elif old.kind == "overfit":
+        judged = bench.overfit(spec["of"], record=False, progress=progress, **spec.get("how", {}))
+        figures, data = judged.to_dict(), old.data
+        if judged["trials"] != old.metrics.get("trials"):  # these hang on how many there are by now
+            figures = {name: value for name, value in figures.items() if name not in OF_TRIALS}
+            kept = {name: value for name, value in old.metrics.items() if name not in OF_TRIALS}
+            old = replace(old, metrics=kept)
     elif old.kind == "proof":
         proofs = bench.prove(**job, record=False)
         figures, data = proofs.to_dict(), proofs.data
@@ -52,6 +74,19 @@ def rerun(bench: Workbench, run_id: str, progress: ProgressCallback = no_progres
     ]
     same = not any(d["what"].startswith("figure ") for d in differences)
     return {"run_id": old.run_id, "kind": old.kind, "same": same, "differences": differences, "metrics": figures}
+
+
+class _Forgetful:
+    """A search log of one run: made again, a search evaluates every set."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[dict[str, Any]]] = {}
+
+    def read(self, study: str, first: int) -> list[dict[str, Any]]:
+        return self._kept.get(study, [])[first:]
+
+    def append(self, study: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        self._kept.setdefault(study, []).extend(dict(entry) for entry in entries)
 
 
 def _figures(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "figure ") -> dict[str, tuple[Any, Any]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import secrets
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,10 +26,9 @@ from workbench.bootstrap.views import (
     standing_dict,
 )
 from workbench.errors import BadInput, PluginFault, Refused, UnknownName, WorkbenchError
-from workbench.model import MONEY_CONTEXT, OrderState, Stage, iso
+from workbench.model import MONEY_CONTEXT, OrderState, Stage
 from workbench.ports import StageEvent, Version
 from workbench.promotion import Board
-from workbench.signals import template
 from workbench.store import (
     FenceBook,
     Inbox,
@@ -48,9 +45,9 @@ if TYPE_CHECKING:
     import vectorbt
 
     from workbench.bootstrap.desk import Workbench
+    from workbench.bootstrap.hook_desk import HookDesk
+    from workbench.bootstrap.signal_desk import SignalDesk
     from workbench.trading import Ledger
-
-SERVER = "http://127.0.0.1:8321"
 
 
 class TradingDesk:
@@ -95,7 +92,7 @@ class TradingDesk:
 
     def promote(self, strategy: str, run_id: str, to: str, reason: str = "", by: str | None = None) -> StageEvent:
         """Try to move a strategy up; the answer has every gate's figures, accepted or not."""
-        name, stage = self._name(strategy), _stage(to)
+        name, stage = self.name_of(strategy), _stage(to)
         standing = self.board.standing(name)
         comes_to_paper = stage is Stage.PAPER and standing is not None and standing.stage is not Stage.PAUSED
         if comes_to_paper and standing and standing.account and self.holds(standing.account, name):
@@ -106,7 +103,7 @@ class TradingDesk:
         self, strategy: str, to: str, reason: str = "", by: str | None = None, run_id: str | None = None
     ) -> StageEvent:
         """Move a strategy down, pause or retire it; what it holds is closed by the engine unless it is paused."""
-        return self.board.demote(self._name(strategy), _stage(to), reason or "no reason given", by or _me(), run_id)
+        return self.board.demote(self.name_of(strategy), _stage(to), reason or "no reason given", by or _me(), run_id)
 
     def stages(self) -> list[dict[str, Any]]:
         """Where every strategy stands, whether its code still is what was promoted, and what the next gates say."""
@@ -126,9 +123,9 @@ class TradingDesk:
 
     def history(self, strategy: str | None = None) -> list[dict[str, Any]]:
         """Every attempt to move a strategy, oldest first."""
-        return [event_dict(event) for event in self.board.history(strategy and self._name(strategy))]
+        return [event_dict(event) for event in self.board.history(strategy and self.name_of(strategy))]
 
-    def _name(self, strategy: str) -> str:
+    def name_of(self, strategy: str) -> str:
         """A strategy's name on the board, of a registered name, `file.py:Class` or the name itself."""
         from workbench.strategy import is_file_reference
 
@@ -139,35 +136,26 @@ class TradingDesk:
             return strategy
         raise UnknownName("strategy", strategy, known, "run a backtest of it first")
 
-    # ---- hooks -------------------------------------------------------------------------------------------------------
+    # ---- signals -----------------------------------------------------------------------------------------------------
 
-    def create_hook(self, strategy: str, name: str, server: str = SERVER) -> dict[str, Any]:
-        """Make a door for alerts that drive a strategy: its address and token, shown this once, and what to paste."""
-        name = name.strip()
-        if not name or len(name) > 100 or any(ord(c) < 32 for c in name):
-            raise BadInput("hook name", name, "must hold 1 to 100 printable characters")
-        strategy = self._name(strategy)
-        token = secrets.token_urlsafe(32)
-        hook = self.inbox.create_hook(name, strategy, token)
-        standing = self.stage_book.get(strategy)
-        notes = []
-        if standing is None or not standing.stage.trades:
-            notes.append(
-                f"{strategy} is in stage {standing.stage if standing else 'research'}: alerts are refused until paper"
-            )
-        return {
-            "hook_id": hook.hook_id,
-            "name": name,
-            "strategy": strategy,
-            "url": f"{server}/hooks/{token}",
-            "token": token,
-            "template": template(),
-            "notes": notes,
-        }
+    @cached_property
+    def webhooks(self) -> HookDesk:
+        """Hooks, and the groups and algos behind them."""
+        from workbench.bootstrap.hook_desk import HookDesk
 
-    def hooks(self) -> list[dict[str, Any]]:
-        """Every hook; tokens are not kept and cannot be shown."""
-        return [{**asdict(hook), "created_at": iso(hook.created_at)} for hook in self.inbox.hooks()]
+        return HookDesk(self._bench, self)
+
+    @cached_property
+    def by_signal(self) -> SignalDesk:
+        """Alerts as they came, what became of them, and people's own signals."""
+        from workbench.bootstrap.signal_desk import SignalDesk
+
+        return SignalDesk(self._bench, self)
+
+    @staticmethod
+    def me() -> str:
+        """Who asks, for the record."""
+        return _me()
 
     def symbols_of(self, strategy: str) -> list[str]:
         """What a strategy's session trades; empty where no session has begun."""
@@ -186,6 +174,12 @@ class TradingDesk:
     def orders(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """Orders, oldest first, each with its history, its latencies by stage, and what is open about it."""
         orders = self.orders_on_file.orders(last, account)
+        lines = self.orders_on_file.journal_of("order", [order.order_id for order in orders])
+        return order_rows(orders, lines, self.drift_book.ruled())
+
+    def orders_of(self, signal_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The orders that some signals led to, children left out, as `orders` shows them."""
+        orders = self.orders_on_file.orders_led_to(signal_ids)
         lines = self.orders_on_file.journal_of("order", [order.order_id for order in orders])
         return order_rows(orders, lines, self.drift_book.ruled())
 

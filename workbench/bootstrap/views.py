@@ -31,6 +31,8 @@ def signal_rows(rows: Sequence[Any], orders: Sequence[Order]) -> list[dict[str, 
             "settled_at": None if row.settled_at is None else iso(row.settled_at),
             "source": row.source,
             "strategy": row.strategy,
+            "algo": row.algo,
+            "alert_id": row.alert_id,
             "alert": row.alert,
             "order_ids": led[row.signal_id],
         }

@@ -67,7 +67,8 @@ def served(bench: Workbench) -> Iterator[Supervisor]:
 def post_alerts(bench: Workbench, strategy: str, symbol: str, server: str) -> dict[str, Any]:
     """Send alerts as TradingView does, one of them twice, and wait until the order they lead to has filled."""
     desk = bench.trading
-    hook = desk.create_hook(strategy, f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {new_id()[-4:]}", server)
+    name = f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {new_id()[-4:]}"
+    hook = desk.webhooks.create_hook(name, strategy, server=server)
     told: list[tuple[int, dict[str, Any]]] = []
     if any(p["strategy"] == strategy and p["symbol"] == symbol for p in desk.positions()):
         _post(hook, symbol, "sell", "flat", "close", told)

@@ -1,4 +1,4 @@
-"""Commands of the trading desk: stages, promote, demote, hooks, signals, orders, fills, positions, panic, resume."""
+"""Commands of the trading desk: stages, promote, demote, orders, fills, positions, panic, resume."""
 
 from __future__ import annotations
 
@@ -65,72 +65,28 @@ def print_event(event: dict[str, Any]) -> None:
             say(f"    {figure['name']} {figure['value']} ({figure['limit']})")
 
 
-def create_hook(options: argparse.Namespace, bench: Workbench) -> int:
-    """Make a door for alerts; the token is shown this once."""
-    port = whole_number("--port", options.port) or 8321
-    found = bench.trading.create_hook(options.strategy, options.name, f"http://127.0.0.1:{port}")
-    if options.json:
-        print_json(found)
-        return 0
-    say(f"hook {found['name']} for {found['strategy']}; the address holds its token and is shown only now:")
-    say(f"  {found['url']}")
-    say("message of the alert:")
-    print_json(found["template"])
-    for note in found["notes"]:
-        say(note)
-    return 0
-
-
-def list_hooks(options: argparse.Namespace, bench: Workbench) -> int:
-    """Every hook; tokens are not kept."""
-    found = bench.trading.hooks()
-    if options.json:
-        print_json(found)
-    elif not found:
-        say("no hooks yet; try: workbench hooks create --strategy ema_cross --name tradingview")
-    else:
-        table(("name", "strategy", "made (UTC)"), [(h["name"], h["strategy"], h["created_at"][:16]) for h in found])
-    return 0
-
-
-def revoke_hook(options: argparse.Namespace, bench: Workbench) -> int:
-    """Close a hook: its address answers 404 from now on."""
-    bench.trading.inbox.revoke(options.name)
-    if options.json:
-        print_json({"name": options.name, "revoked": True})
-    else:
-        say(f"hook {options.name} is closed; its address answers 404 from now on")
-    return 0
-
-
-def signals(options: argparse.Namespace, bench: Workbench) -> int:
-    """Everything that wanted to trade, and what came of it."""
-    keys = ("received_at", "source", "alert_key", "status", "reason")
-    return _listed(options, bench.trading.signals(_last(options)), keys, "no signals yet")
-
-
 def orders(options: argparse.Namespace, bench: Workbench) -> int:
     """Orders with their history."""
     keys = ("created_at", "strategy", "symbol", "side", "type", "size", "filled", "state", "reason")
-    return _listed(options, bench.trading.orders(_last(options), _account(options, bench)), keys, "no orders yet")
+    return listed(options, bench.trading.orders(last_of(options), _account(options, bench)), keys, "no orders yet")
 
 
 def fills(options: argparse.Namespace, bench: Workbench) -> int:
     """Fills."""
     keys = ("time", "strategy", "symbol", "side", "raw_size", "raw_price", "size", "price", "fee", "cause")
-    return _listed(options, bench.trading.fills(_last(options), _account(options, bench)), keys, "no fills yet")
+    return listed(options, bench.trading.fills(last_of(options), _account(options, bench)), keys, "no fills yet")
 
 
 def positions(options: argparse.Namespace, bench: Workbench) -> int:
     """Positions at their last marks."""
     keys = ("account", "symbol", "size", "entry_price", "mark", "value", "open_profit")
-    return _listed(options, bench.trading.positions(_account(options, bench)), keys, "no positions")
+    return listed(options, bench.trading.positions(_account(options, bench)), keys, "no positions")
 
 
 def accounts(options: argparse.Namespace, bench: Workbench) -> int:
     """Accounts with their equity."""
     keys = ("account", "currency", "start_cash", "cash", "equity", "profit", "session", "clock")
-    return _listed(options, bench.trading.accounts(), keys, "no accounts yet")
+    return listed(options, bench.trading.accounts(), keys, "no accounts yet")
 
 
 def status(options: argparse.Namespace, bench: Workbench) -> int:
@@ -181,11 +137,13 @@ def _account(options: argparse.Namespace, bench: Workbench) -> str | None:
     return bench.trading.by_hand.account(options.account) if options.account else None
 
 
-def _last(options: argparse.Namespace) -> int | None:
+def last_of(options: argparse.Namespace) -> int | None:
+    """How many of the newest are asked for; None for all."""
     return whole_number("--last", options.last)
 
 
-def _listed(options: argparse.Namespace, found: list[dict[str, Any]], keys: Sequence[str], empty: str) -> int:
+def listed(options: argparse.Namespace, found: list[dict[str, Any]], keys: Sequence[str], empty: str) -> int:
+    """Print rows: JSON, or a table of some of their keys."""
     if options.json:
         print_json(found)
     elif not found:

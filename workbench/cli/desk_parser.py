@@ -15,19 +15,7 @@ def desk_commands(
     _moving(command(commands, "promote", "move a strategy up a stage, on recorded evidence", "desk:promote"), True)
     _moving(command(commands, "demote", "move a strategy down, pause or retire it", "desk:demote"), False)
 
-    hooks = command(commands, "hooks", "doors for alerts that drive strategies", "desk:list_hooks")
-    kinds = hooks.add_subparsers(metavar="ACTION", parser_class=kind, title="actions")
-    command(kinds, "list", "every hook", "desk:list_hooks")
-    made = command(kinds, "create", "make a hook: its address, and the message to paste", "desk:create_hook")
-    made.add_argument("--strategy", required=True, metavar="S", help="the strategy its alerts drive")
-    made.add_argument("--name", required=True, metavar="N", help="a name for it")
-    made.add_argument("--port", default="8321", metavar="N", help="the server's port, for the address (default 8321)")
-
-    closed = command(kinds, "revoke", "close a hook for good, as when its address leaked", "desk:revoke_hook")
-    closed.add_argument("--name", required=True, metavar="N", help="the hook's name")
-
     lists = (
-        ("signals", "everything that wanted to trade, and what came of it"),
         ("orders", "orders, each with its history"),
         ("fills", "fills"),
         ("positions", "positions at their last marks"),
@@ -35,7 +23,7 @@ def desk_commands(
     )
     for name, summary in lists:
         listed = command(commands, name, summary, f"desk:{name}")
-        if name in ("signals", "orders", "fills"):
+        if name in ("orders", "fills"):
             listed.add_argument("--last", metavar="N", help="only the last N")
         if name in ("orders", "fills", "positions"):
             listed.add_argument("--account", metavar="A", help="of this account only")

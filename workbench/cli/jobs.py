@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from workbench.bootstrap import Workbench
 from workbench.cli.output import print_json, progress, say, table
 from workbench.cli.parser import given_options, given_params, whole_number
 from workbench.errors import BadInput
+from workbench.model import decimal
 
 HEADLINE = (
     "total_return", "annual_return", "sharpe", "sortino", "max_drawdown", "trades", "win_rate", "profit_factor", "fees",
@@ -56,6 +55,7 @@ def backtest(options: argparse.Namespace, bench: Workbench) -> int:
         return 0
     say(f"{result!r}")
     print_figures(result.metrics.to_dict())
+    print_costs(result.costs)
     for note in result.notes:
         say(f"  {note}")
     for pending in result.pending:
@@ -84,11 +84,13 @@ def walkforward(options: argparse.Namespace, bench: Workbench) -> int:
     """Walk forward, record, print the windows and the stitched figures."""
     _refuse_report_folder(options.report)
     workers = whole_number("--workers", options.workers) or 1
-    with progress(not options.json) as report, _executor(workers) as executor:
+    plain = workers == 1 and options.executor is None
+    with progress(not options.json) as report:
         result = bench.walk_forward(
             options.strategy, options.data, given_params(options), train=options.train, test=options.test,
-            grid=options.grid, metric=options.metric, anchored=options.anchored, executor=executor, progress=report,
-            **given_options(options),
+            grid=options.grid, metric=options.metric, anchored=options.anchored, constraints=options.constraint,
+            purge=whole_number("--purge", options.purge, 0), require=_required(options.require),
+            workers=None if plain else workers, executor=options.executor, progress=report, **given_options(options),
         )  # fmt: skip
     if options.report:
         write_report(options.report, result.report())
@@ -101,8 +103,14 @@ def walkforward(options: argparse.Namespace, bench: Workbench) -> int:
     )
     say("\nStitched out of sample:")
     print_figures(result.metrics.to_dict())
+    print_costs(result.costs)
     efficiency, reason = result.efficiency
     say(f"  efficiency {efficiency:.2f}" if efficiency is not None else f"  efficiency undefined: {reason}")
+    fell = result.degradation[0]
+    if fell is not None:
+        say(f"  {result.shown} falls by {fell:.2f} from train to test on average")
+    if missed := sum(not window.kept for window in result.windows):
+        say(f"  in {missed} windows no set had what --require asks for: the best of all was used")
     say(f"  {result.tried} parameter sets evaluated")
     say(f"run {result.run_id}")
     return 0
@@ -178,6 +186,11 @@ def print_figures(metrics: dict[str, Any]) -> None:
         say(f"  {name.replace('_', ' '):15} {show(name, metrics[name]):>14}{f'  ({reason})' if reason else ''}")
 
 
+def print_costs(costs: Any) -> None:
+    """From gross to net, component by component."""
+    say("  from gross to net: " + ", ".join(f"{name} {amount:,.2f}" for name, amount in costs.rows()))
+
+
 def print_proofs(proofs: Any) -> None:
     """Each proof in a line, with what was compared or why it failed."""
     for proof in proofs.lookahead:
@@ -212,10 +225,12 @@ def _mark(passed: bool) -> str:
     return "passed" if passed else "FAILED"
 
 
-@contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    if workers == 1:
-        yield None
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield pool
+def _required(texts: Sequence[str]) -> dict[str, float]:
+    """Least figures of a train from FIGURE=N."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput("--require", text, "is no FIGURE=N", "as in trades=20 or max_drawdown=-0.3")
+        found[name.strip()] = float(decimal(f"--require {name.strip()}", value))
+    return found

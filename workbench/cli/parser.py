@@ -10,7 +10,10 @@ from typing import Any, NoReturn
 from workbench import __version__
 from workbench.cli.desk_parser import desk_commands
 from workbench.cli.order_parser import order_commands
+from workbench.cli.signal_parser import signal_commands
 from workbench.errors import BadInput, WorkbenchError
+
+_EXECUTORS = "thread (default), process, dask://HOST:PORT or dask://local"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,6 +79,11 @@ def _parser() -> tuple[_Parser, Any]:
 
     check = _command(commands, "check", "load prices and report on their quality", "jobs:check")
     _data_options(check)
+    data = _command(commands, "data", "prices and their quality", "jobs:check")
+    actions = data.add_subparsers(metavar="ACTION", parser_class=_Parser, title="actions", required=True)
+    checked = _command(actions, "check", "load prices and report on their quality", "jobs:check")
+    checked.add_argument("data", metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv")
+    _data_options(checked, named=False)
 
     backtest = _command(commands, "backtest", "backtest a strategy", "jobs:backtest")
     _run_options(backtest)
@@ -87,15 +95,29 @@ def _parser() -> tuple[_Parser, Any]:
     sweep = _command(commands, "sweep", "a strategy at many parameter sets, each counted as a trial", "sweeps:sweep")
     _run_options(sweep)
     sweep.add_argument(
-        "--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="one axis; all combinations are taken"
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=LOW:HIGH:STEP",
+        help="one axis, or NAME=a,b,c, NAME=auto; none, or auto alone: every number ± 30 %% of its default",
     )
-    sweep.add_argument("--search", metavar="HOW", help="grid (all combinations), random or lhs (--trials of them)")
-    sweep.add_argument("--trials", metavar="N", help="sets that random and lhs draw (default 100)")
+    sweep.add_argument("--constraint", action="append", metavar="TEXT", help='what must hold, as in "slow >= 2 * fast"')
+    sweep.add_argument("--search", metavar="HOW", help="grid (all combinations), random, lhs or bayes (--trials)")
+    sweep.add_argument("--trials", metavar="N", help="sets that random, lhs and bayes try (default 100)")
+    sweep.add_argument("--study", metavar="NAME", help="a bayes search by name; the same name goes on with it")
     sweep.add_argument("--seed", metavar="S", help="the same seed draws the same sets (default 0)")
     sweep.add_argument("--metric", metavar="M", help="what the results are sorted by (default sharpe)")
     sweep.add_argument("--top", default="20", metavar="K", help="how many of the best are shown (default 20)")
     sweep.add_argument("--workers", metavar="N", help="pieces worked side by side (default: as many as processors)")
-    sweep.add_argument("--executor", metavar="E", help="thread (default) or process")
+    sweep.add_argument("--executor", metavar="E", help=_EXECUTORS)
+
+    overfit = _command(commands, "overfit", "how likely a recorded run is to be luck", "overfit:overfit")
+    overfit.add_argument("run_id", metavar="RUN", help="a backtest, sweep (its best set) or walk-forward, by its id")
+    overfit.add_argument("--permutations", metavar="N", help="random orders of the bars (default 200, 0 for none)")
+    overfit.add_argument("--splits", metavar="N", help="blocks of CSCV, even (default 16)")
+    overfit.add_argument("--seed", metavar="S", help="the same seed draws the same orders (default 0)")
+    overfit.add_argument("--workers", metavar="N", help="orders worked side by side (default: as many as processors)")
+    overfit.add_argument("--executor", metavar="E", help=_EXECUTORS)
 
     walk = _command(
         commands, "walkforward", "search on a train window, trade the next, again and again", "jobs:walkforward"
@@ -108,8 +130,30 @@ def _parser() -> tuple[_Parser, Any]:
         "--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="one axis of the search"
     )
     walk.add_argument("--metric", default="sharpe", metavar="M", help="what the search chooses by (default sharpe)")
-    walk.add_argument("--workers", default="1", metavar="N", help="windows searched side by side, as processes")
+    walk.add_argument("--purge", metavar="N", help="bars left out between a train and its test")
+    walk.add_argument(
+        "--require", action="append", default=[], metavar="FIGURE=N", help="the least a train must show, as trades=20"
+    )
+    walk.add_argument("--constraint", action="append", metavar="TEXT", help='what must hold, as in "slow >= 2 * fast"')
+    walk.add_argument("--workers", default="1", metavar="N", help="windows searched side by side")
+    walk.add_argument("--executor", metavar="E", help="process (default), thread, dask://HOST:PORT or dask://local")
     walk.add_argument("--report", metavar="FILE", help="write an HTML report")
+
+    across = _command(
+        commands, "crossvalidate", "many paths out of sample, by combinatorial purged folds", "overfit:crossvalidate"
+    )
+    _run_options(across)
+    across.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="one axis of the search"
+    )
+    across.add_argument(
+        "--constraint", action="append", metavar="TEXT", help='what must hold, as in "slow >= 2 * fast"'
+    )
+    across.add_argument("--metric", metavar="M", help="sharpe (default), sortino or total_return")
+    across.add_argument("--folds", metavar="N", help="into how many parts the past is cut (default 10)")
+    across.add_argument("--test-folds", metavar="N", help="how many of them test each time (default 2)")
+    across.add_argument("--purge", metavar="N", help="bars beside a test that no train has (default 0)")
+    across.add_argument("--embargo", metavar="N", help="bars more after a test (default 0)")
 
     replay = _command(commands, "replay", "trade the past on paper, bar by bar through the order path", "jobs:replay")
     _run_options(replay, "RUN, or STRATEGY with --data: a recorded run's id, or a strategy as in backtest", data=False)
@@ -121,7 +165,7 @@ def _parser() -> tuple[_Parser, Any]:
     runs = _command(commands, "runs", "recorded runs", "runs:list_runs")
     kinds = runs.add_subparsers(metavar="ACTION", parser_class=_Parser, title="actions")
     listed = _command(kinds, "list", "all runs, newest first", "runs:list_runs")
-    listed.add_argument("--kind", help="backtest, sweep, walkforward, proof or replay")
+    listed.add_argument("--kind", help="backtest, sweep, walkforward, overfit, proof or replay")
     listed.add_argument("--strategy", help="runs of one strategy")
     listed.add_argument("--limit", metavar="N", help="at most so many")
     shown = _command(kinds, "show", "one run in full", "runs:show_run")
@@ -130,6 +174,7 @@ def _parser() -> tuple[_Parser, Any]:
     again.add_argument("run_id", metavar="ID")
 
     desk_commands(commands, _command, _Parser)
+    signal_commands(commands, _command, _Parser)
     order_commands(commands, _command, _Parser)
 
     test = _command(commands, "test", "the project's own checks and tests (in a checkout)", "project:test")
@@ -144,6 +189,10 @@ def _parser() -> tuple[_Parser, Any]:
     faults.add_argument("--mutant", metavar="NAME", help="an order path broken on purpose, as save-after-send")
     faults.add_argument("--mode", action="append", metavar="KIND", help="only brokers of this kind: dedupes, …")
     faults.set_defaults(no_desk=True)
+    attack = _command(commands, "attack", "attack the webhook server for a while (in a checkout)", "project:attack")
+    attack.add_argument("--minutes", default="30", metavar="N", help="how long it is flooded (default 30)")
+    attack.add_argument("--rate", default="50", metavar="N", help="alerts a second, of all kinds (default 50)")
+    attack.set_defaults(no_desk=True)
     return parser, commands
 
 
@@ -161,10 +210,12 @@ def _command(commands: Any, name: str, summary: str, answer: str) -> argparse.Ar
     return added
 
 
-def _data_options(command: argparse.ArgumentParser, *, required: bool = True) -> None:
-    command.add_argument(
-        "--data", required=required, metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv"
-    )
+def _data_options(command: argparse.ArgumentParser, *, required: bool = True, named: bool = True) -> None:
+    """The options of prices; `named` says whether they are given as --data."""
+    if named:
+        command.add_argument(
+            "--data", required=required, metavar="SOURCE:SYMBOL[,SYMBOL]", help="as in sample:AAPL or csv:prices.csv"
+        )
     command.add_argument("--start", metavar="D", help="first day or time, inclusive")
     command.add_argument("--end", metavar="D", help="last day or time, inclusive")
     command.add_argument("--calendar", metavar="NAME", help="exchange calendar, as in NYSE or NSE (files: always)")
@@ -181,7 +232,10 @@ def _run_options(
     _data_options(command, required=data)
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
     command.add_argument("--fees", metavar="BPS", help="basis points of notional (default 10)")
-    command.add_argument("--slippage", metavar="BPS", help="basis points of price (default 5)")
+    command.add_argument(
+        "--slippage", metavar="BPS", help="basis points of price (default 5), or spread:4, volatility:10, volume:2 (+)"
+    )
+    command.add_argument("--costs", metavar="NAME[:KEY=VALUE,…]", help="a cost model in place of --fees")
     command.add_argument("--per-share", metavar="N", help="currency a raw share")
     command.add_argument("--min-fee", metavar="N", help="least fee of an order, in currency")
     command.add_argument("--cash", metavar="N", help="starting cash (default 100000)")
@@ -192,6 +246,7 @@ def _run_options(
     command.add_argument("--stop", metavar="P", help="stop-loss, percent of the fill price")
     command.add_argument("--target", metavar="P", help="take-profit, percent of the fill price")
     command.add_argument("--trail", metavar="P", help="trailing stop, percent")
+    command.add_argument("--fill-at", metavar="WHEN", help="open of the next bar (default), or close of the signal's")
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:
