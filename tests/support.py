@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from workbench_plugins.paper_broker import PaperBroker
 from workbench_plugins.risk_rules import Balance, Sizing, WholeLots
 
 from workbench import Bars, Signals, Strategy
 from workbench.data import PriceHistory
 from workbench.fills import Costs, Terms
-from workbench.model import Instrument, SizeRequest, Stage
-from workbench.ports import StageEvent, Standing, Version
+from workbench.model import Hook, Instrument, SizeRequest, Stage
+from workbench.ports import Receipt, StageEvent, Standing, Version, Wanted
 from workbench.research import Backtest, backtest
 from workbench.risk import RiskChain
-from workbench.store import SqlStageBook, TradingDatabase
+from workbench.signals import token_hash
+from workbench.store import HookBook, SqlStageBook, TradingDatabase, new_hook
 
 DAY = 86_400 * 10**9
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made once a run, by the process that asks first; the others wait for it. It is to be copied."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the one that all processes of the run share
+    path, claim, ready = base / name, base / f"{name}.claimed", base / f"{name}.ready"
+    try:
+        claim.mkdir()
+    except FileExistsError:
+        end = time.monotonic() + 300
+        while not ready.exists():
+            assert time.monotonic() < end, f"{name} was not made; the process that makes it says why"
+            time.sleep(0.1)
+        return path
+    path.mkdir()
+    make(path)
+    ready.touch()
+    return path
+
+
+def hook_on_file(database: TradingDatabase, name: str = "h", strategy: str = "s", token: str = "token") -> Hook:
+    """A hook that is kept, its token known only by its hash; the open one of the name where there is one."""
+    book = HookBook(database)
+    known = next((hook for hook in book.hooks() if hook.name == name), None)
+    if known is None:
+        known = new_hook(name, strategy)
+        book.create(known, token_hash(token))
+    return known
+
+
+def receipt_of(hook: Hook, key: str | None = "k", meaning: str = "m", body: str = "body", **alert: Any) -> Receipt:
+    """An alert that came through a hook and asks its strategy for something."""
+    said = {"ticker": "X", "action": "buy"} | alert
+    return Receipt(hook.source, key, meaning, body, (Wanted(hook.strategy, said),), datetime.now(UTC))
 
 
 def make_history(

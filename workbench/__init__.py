@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.bootstrap import Workbench, open_workbench
     from workbench.errors import BadInput, Refused, WorkbenchError
+    from workbench.research import deflated_sharpe_ratio
     from workbench.strategy import Bars, Param, Signals, Strategy, cross_above, cross_below, shift
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ _HOMES = {
     "Strategy": "workbench.strategy",
     "cross_above": "workbench.strategy",
     "cross_below": "workbench.strategy",
+    "deflated_sharpe_ratio": "workbench.research",
     "shift": "workbench.strategy",
 }
 
@@ -38,6 +40,7 @@ __all__ = [
     "WorkbenchError",
     "cross_above",
     "cross_below",
+    "deflated_sharpe_ratio",
     "open_workbench",
     "shift",
 ]

@@ -72,6 +72,12 @@ class Settings(BaseModel):
     poll_seconds: float = Field(default=5.0, gt=0, le=3_600, description="How often a growing file is looked at.")
     loop_days: int = Field(default=365, ge=7, le=3_650, description="How many last days of the sample are looped.")
     alert_age: float = Field(default=60.0, gt=0, le=86_400, description="Seconds after which an alert is too old.")
+    alerts_a_minute: int = Field(
+        default=6_000, ge=1, le=1_000_000, description="Alerts a minute from one address, and for one strategy."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Reverse proxies whose X-Forwarded-For is believed, by address or network."
+    )
 
     @property
     def artifacts(self) -> Path:
@@ -119,7 +125,7 @@ def load_settings(home: str | Path | None = None) -> Settings:
         variable = f"WORKBENCH_{key.upper()}"
         if variable in os.environ:
             text = os.environ[variable]
-            is_list = key in ("blocked_plugins", "risk_rules")
+            is_list = key in ("blocked_plugins", "risk_rules", "trusted_proxies")
             values[key] = tuple(part.strip() for part in text.split(",") if part.strip()) if is_list else text
             origin[key] = variable
     try:

@@ -50,7 +50,7 @@ def sends(tmp_path: Path, sync: str) -> list[int]:
 def answers(tmp_path: Path, sync: str) -> list[int]:
     home, trace = tmp_path / "home", tmp_path / "trace"
     desk = open_workbench(home).trading
-    hook = desk.create_hook("ema_cross", "traced")
+    hook = desk.webhooks.create_hook("traced", "ema_cross")
     desk.database.close()
     command = strace(trace, "serve", str(home), sync, "0")
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = int(os.environ.get("FAULT_SEEDS", "36"))
+SEEDS = int(os.environ.get("FAULT_SEEDS", "18"))
 """How many seeds in all; each is killed at one to three random points, one life after the other."""
-EVERY = int(os.environ.get("FAULT_EVERY", "16"))
+EVERY = int(os.environ.get("FAULT_EVERY", "36"))
 """Of one run every so manieth point is killed at; 1 takes some minutes."""
 PARTS = 4
 

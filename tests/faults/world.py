@@ -17,9 +17,9 @@ import numpy as np
 from workbench_plugins.paper_broker import PaperBroker
 
 from tests.faults.disk import syncs_fail
-from tests.support import DAY, make_history, make_terms, research_chain, scripted, stand
+from tests.support import DAY, hook_on_file, make_history, make_terms, receipt_of, research_chain, scripted, stand
 from workbench.model import Order, OrderState, Stage
-from workbench.ports import BrokerOrder, Receipt, Standing
+from workbench.ports import BrokerOrder, Standing
 from workbench.signals import parse_alert
 from workbench.store import (
     FenceBook,
@@ -36,7 +36,6 @@ from workbench.trading import AlertLimits, Engine, Hours, Ledger, LiveSession, O
 from workbench.trading.transitions import OrderEvent
 
 BARS, PAST = 21, 6
-TOKEN = "t" * 43
 
 
 class Killer:
@@ -157,8 +156,7 @@ class World:
         self._kill_around_commits()
         if SqlStageBook(self.database).get("s") is None:
             stand(self.database, "s", "a", Stage.PAPER)
-        if Inbox(self.database).hook(TOKEN) is None:
-            Inbox(self.database).create_hook("h", "s", TOKEN)
+        self.hook = hook_on_file(self.database)
         self.inbox, self.sessions = Inbox(self.database), SessionBook(self.database)
         lease = Lease(self.database, "engine", seconds=600)
         lease.take()
@@ -213,9 +211,7 @@ class World:
             if at > nth or key in answered:
                 continue
             alert = parse_alert(f'{{"ticker": "X", "action": "{action}", "alert_id": "{key}"}}'.encode())
-            hook = self.inbox.hook(TOKEN)
-            assert hook is not None
-            self.inbox.keep([Receipt(hook, alert.key, alert.meaning, "{}", alert.to_dict())])
+            self.inbox.keep([receipt_of(self.hook, alert.key, alert.meaning, "{}", **alert.to_dict())])
             with (self.folder / "answers").open("a") as file:
                 file.write(key + "\n")
             self.killer.point()

@@ -92,18 +92,20 @@ BROKEN = {
 }
 
 
-def make_distribution(folder: Path, name: str, files: dict[str, str]) -> Path:
-    """Write a distribution as a third party would: its own package and entry point, built without isolation."""
-    package = f"{name}_package"
-    for file, text in files.items():
-        path = folder / name / package / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("{package}", package))
+def make_distribution(folder: Path, name: str, plugins: dict[str, dict[str, str]]) -> Path:
+    """Write a distribution as a third party would: a package and an entry point for each plugin."""
+    for plugin, files in plugins.items():
+        for file, text in files.items():
+            path = folder / name / f"{plugin}_package" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("{package}", f"{plugin}_package"))
+    entries = "".join(f'{plugin} = "{plugin}_package"\n' for plugin in plugins)
+    packages = ", ".join(f'"{plugin}_package"' for plugin in plugins)
     (folder / name / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-        f'[project]\nname = "acme-{name.replace("_", "-")}"\nversion = "1.2.3"\n'
-        f'[project.entry-points.workbench]\n{name} = "{package}"\n'
-        f'[tool.setuptools]\npackages = ["{package}"]\n'
+        f'[project]\nname = "{name}"\nversion = "1.2.3"\n'
+        f"[project.entry-points.workbench]\n{entries}"
+        f"[tool.setuptools]\npackages = [{packages}]\n"
     )
     return folder / name
 
@@ -120,10 +122,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (ROOT, *(ROOT / d for d in ("plugins", "strategies", "apps", "server"))):
         with (site / "base.pth").open("a") as file:
             file.write(f"{path}\n")
-    sources = [make_distribution(folder, "acme", {"__init__.py": GOOD, "parts.py": GOOD_PARTS})]
-    sources += [make_distribution(folder, name, {"__init__.py": text}) for name, (text, _) in BROKEN.items()]
-    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
-    command += ["--no-build-isolation", "--disable-pip-version-check", "--target", str(site)]
+    broken = {name: {"__init__.py": text} for name, (text, _) in BROKEN.items()}
+    sources = [
+        make_distribution(folder, "acme-acme", {"acme": {"__init__.py": GOOD, "parts.py": GOOD_PARTS}}),
+        make_distribution(folder, "acme-broken", broken),
+    ]
+    command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--no-index", "--no-build-isolation"]
+    command += ["--cache-dir", str(folder / "cache"), "--python", str(python)]
     done = subprocess.run([*command, *map(str, sources)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return python
@@ -148,7 +153,7 @@ def test_broken_plugins_are_named_with_their_error_and_the_rest_works(environmen
         assert row["status"] == "failed", row
         assert told in row["error"], row
         assert "\n" not in row["error"]
-        assert row["distribution"] == f"acme-{name.replace('_', '-')}"
+        assert row["distribution"] == "acme-broken"
     assert by_name["acme"] == by_name["acme"] | {"status": "loaded", "distribution": "acme-acme", "version": "1.2.3"}
     for bundled in ("sample", "csv", "parquet", "paper", "risk", "strategies"):
         assert by_name[bundled]["status"] == "loaded"
@@ -159,7 +164,7 @@ def test_broken_plugins_are_named_with_their_error_and_the_rest_works(environmen
 def test_a_conflict_names_both_sides(environment: Path, tmp_path: Path) -> None:
     rows = json.loads(run(environment, tmp_path, "plugins", "--json").stdout)
     error = next(r["error"] for r in rows if r["name"] == "broken_conflict")
-    assert "strategy ema_cross of plugin broken_conflict (acme-broken-conflict)" in error
+    assert "strategy ema_cross of plugin broken_conflict (acme-broken)" in error
     assert "plugin strategies (workbench)" in error
 
 

@@ -47,7 +47,7 @@ def test_nothing_imports_a_container_folder_by_its_bare_name() -> None:
 def test_the_public_names_are_these() -> None:
     assert sorted(workbench.__all__) == [
         "BadInput", "Bars", "Param", "Refused", "Signals", "Strategy", "Workbench", "WorkbenchError", "cross_above",
-        "cross_below", "open_workbench", "shift",
+        "cross_below", "deflated_sharpe_ratio", "open_workbench", "shift",
     ]  # fmt: skip
     for name in workbench.__all__:
         assert getattr(workbench, name).__doc__

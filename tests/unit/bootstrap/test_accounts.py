@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from workbench_plugins.openalgo_broker import OpenAlgoBroker
 
+from tests.support import hook_on_file, receipt_of
 from workbench import open_workbench
 from workbench.bootstrap import Workbench
 from workbench.bootstrap.engine_room import open_engine
@@ -21,11 +23,11 @@ from workbench.bootstrap.recording import code_of
 from workbench.bootstrap.venues import Venues
 from workbench.errors import BadInput
 from workbench.model import Stage
-from workbench.ports import Receipt, StageEvent, Standing, Version
+from workbench.ports import StageEvent, Standing, Version
 from workbench.signals import parse_alert
 from workbench.testing.openalgo import OpenAlgoServer
 from workbench.testing.openalgo.book import Position
-from workbench.testing.openalgo.values import Ticket
+from workbench.testing.openalgo.values import MASTER, Listing, Taken, Ticket
 
 BROKER = """
 [brokers.mine]
@@ -81,10 +83,11 @@ class House:
             self._thread.join()
             self._stop = None
 
-    def alert(self, strategy: str, body: str) -> None:
-        inbox, parsed = self.bench.trading.inbox, parse_alert(body.encode())
-        hook = inbox.create_hook("door", strategy, "a token")
-        inbox.keep([Receipt(hook, None, parsed.meaning, body, parsed.to_dict())])
+    def alert(self, strategy: str, *bodies: str) -> None:
+        desk = self.bench.trading
+        hook = hook_on_file(desk.database, "door", strategy, "a token")
+        parsed = [parse_alert(body.encode()) for body in bodies]
+        desk.inbox.keep([receipt_of(hook, p.key, p.meaning, **p.to_dict()) for p in parsed])
 
     def state(self, account: str) -> tuple[str, str]:
         rows = {row["account"]: row for row in self.bench.trading.status()["sessions"]}
@@ -144,8 +147,8 @@ def test_people_trade_an_account_at_a_broker_with_no_strategy_there(house: Calla
     assert len(desk.server.taken) == 1
     desk.server.exchange.set_quote("SBIN", "NSE", "840", "840.05")  # the target is reached, and the engine sees it
     wait_until(lambda: not desk.held("desk"), "the target closes it")
-    assert desk.orders("desk") == [
-        ("buy", "market", "filled"), ("sell", "stop", "cancelled"), ("sell", "market", "filled")]  # fmt: skip
+    done = [("buy", "market", "filled"), ("sell", "stop", "cancelled"), ("sell", "market", "filled")]
+    wait_until(lambda: desk.orders("desk") == done, "its other protection is taken back")
     assert {f["price"] for f in desk.bench.trading.fills(account="desk")} == {"800.05", "840"}
     (account,) = desk.bench.trading.accounts()
     assert (account["broker"], account["strategy"], account["currency"]) == ("mine", "manual", "INR")
@@ -399,11 +402,11 @@ def test_a_strategy_trades_in_a_sandbox_in_stage_paper_and_live_where_live(house
     assert (venues.account_for("other", Stage.PAPER), venues.account_for("other", Stage.LIVE)) == (None, None)
 
 
-def stand(bench: Workbench, stage: Stage) -> None:
+def stand(bench: Workbench, stage: Stage, data: str = "openalgo:NSE:SBIN") -> None:
     """Put rsi_reversion into a stage in account try, behind promotion's back, as only a test may."""
     chosen = bench.strategy("rsi_reversion", {})
     version = Version(
-        "rsi_reversion", chosen.reference, "rsi", code_of(chosen), chosen.strategy.params, "openalgo:NSE:SBIN", "f",
+        "rsi_reversion", chosen.reference, "rsi", code_of(chosen), chosen.strategy.params, data, "f",
         {"fees": "0", "slippage": "0"},
     )  # fmt: skip
     now, before = datetime.now(UTC), bench.trading.stage_book.get("rsi_reversion")
@@ -435,3 +438,34 @@ def test_a_strategy_in_stage_paper_trades_in_the_brokers_sandbox_and_leaves_what
     assert desk.place("try", side="sell", size=3)["status"] == "done"
     wait_until(lambda: not desk.held("try"), "people close theirs")
     assert desk.desk.reconciliation("try")[0]["drifts"] == []
+
+
+def test_signals_that_come_all_at_once_are_sent_no_faster_than_the_broker_allows(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"SHARE{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        monkeypatch.setitem(MASTER, (name, "NSE"), Listing(name, "NSE", name, "EQ", f"9{number}NSE"))
+    many = "[limits.max_trades_a_day]\nmost = 100\n[limits.max_positions]\nmost = 100\n"
+    desk = house(many + '[accounts.try]\nbroker = "mine"\nstrategy = "rsi_reversion"\ncurrency = "INR"\n').start()
+    desk.until("try", "running")
+    for name in names:
+        desk.server.exchange.set_quote(name, "NSE", "799.95", "800.05", 800)
+    sent: list[float] = []
+
+    class Timed(list[Taken]):
+        def append(self, one: Taken) -> None:
+            sent.append(time.monotonic())
+            super().append(one)
+
+    desk.server.exchange.taken = Timed()
+    stand(desk.bench, Stage.PAPER, "openalgo:" + ",".join(f"NSE:{name}" for name in names))
+    wait_until(lambda: desk.trader("try") == "rsi_reversion" and desk.state("try")[0] == "running", "it has it")
+    wanted = [json.dumps({"ticker": f"NSE:{n}", "action": "buy", "quantity": 1, "alert_id": n}) for n in names]
+    desk.alert("rsi_reversion", *wanted)
+    inbox = desk.bench.trading.inbox
+    wait_until(lambda: all(row.status != "received" for row in inbox.rows()), "each is acted on")
+    assert {(row.status, row.reason) for row in inbox.rows()} == {("ordered", "")}
+    wait_until(lambda: len(sent) == len(names), "each is sent")
+    windows = [sum(start <= at < start + 1.0 for at in sent) for start in sent]
+    assert max(windows) <= 10, windows

@@ -10,7 +10,15 @@ from typing import TypeVar
 
 from workbench.errors import NotSent, Refused
 from workbench.model import Bar, Instrument, Order, Position
-from workbench.ports import BarBroker, BrokerCapabilities, BrokerHealth, BrokerListener, BrokerOrder, Execution
+from workbench.ports import (
+    BarBroker,
+    BrokerCapabilities,
+    BrokerHealth,
+    BrokerListener,
+    BrokerOrder,
+    ClosingBroker,
+    Execution,
+)
 from workbench.testing.brokers.rig import FAULTS
 
 T = TypeVar("T")
@@ -87,6 +95,10 @@ class FaultyLine:
 
     def trade_bars(self, bars: Mapping[str, Bar]) -> None:
         self.behind.trade_bars(bars)
+
+    def close_bars(self, bars: Mapping[str, Bar]) -> None:
+        if isinstance(self.behind, ClosingBroker):
+            self.behind.close_bars(bars)
 
     def check(self, order: Order) -> str:
         return self.behind.check(order)
