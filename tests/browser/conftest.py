@@ -117,7 +117,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "recorded", record) / "home"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def in_research(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of that home, for the tests that promote by clicks."""
     home = tmp_path_factory.mktemp("in_research") / "home"
@@ -138,7 +138,7 @@ def on_paper(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(in_research: Path) -> Iterator[str]:
     """The app over recorded runs."""
     with app(in_research) as url:
@@ -152,7 +152,7 @@ def served_on_paper(on_paper: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served_empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app over a home nobody used yet."""
     with app(tmp_path_factory.mktemp("empty") / "home") as url:
@@ -221,7 +221,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def click_until(button: Any, shown: Any) -> None:
-    """Click a button, again where the page replaced it under the click, until what it leads to is there."""
+    """Click a button or a row, again where the page replaced it under the click, until what it leads to is there."""
     from playwright.sync_api import TimeoutError as TooLate
 
     for _ in range(4):
@@ -230,4 +230,5 @@ def click_until(button: Any, shown: Any) -> None:
         with suppress(TooLate):
             shown.wait_for(timeout=15_000)
             return
-    shown.wait_for()
+    said = button.page.locator("body").inner_text()
+    raise AssertionError(f"{shown} is not there, however often {button} is clicked; the page says: {said[:3000]}")

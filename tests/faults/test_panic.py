@@ -20,7 +20,7 @@ from workbench.ports import Verdict
 from workbench.store import FenceBook, Lease, SqlOrderRepository, TradingDatabase
 from workbench.trading.transitions import OrderEvent, move
 
-RACES = int(os.environ.get("PANIC_RACES", "150"))
+RACES = int(os.environ.get("PANIC_RACES", "100"))
 WRITERS = 50
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 

@@ -17,6 +17,9 @@ from workbench.research import RunSpec, backtest
 BENCH = open_workbench(tempfile.mkdtemp())  # trials are counted there
 NAMES = [record.name for record in BENCH.plugins.records("strategy")]
 SYMBOLS = ("GOOG", "AAPL", "FB", "IBM", "MSFT")
+WHOLE = os.environ.get("LIBRARY_SYMBOLS") == "all"
+CUTS = 2000 if WHOLE else 400
+"""At so many bars a proof of no look-ahead cuts the history."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def histories() -> dict[str, PriceHistory]:
     return {h.symbol: h for h in BENCH.histories(spec)}
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS if os.environ.get("LIBRARY_SYMBOLS") == "all" else SYMBOLS[:1])
+@pytest.mark.parametrize("symbol", SYMBOLS if WHOLE else SYMBOLS[:1])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_proven_long_and_short(name: str, symbol: str, histories: dict[str, PriceHistory]) -> None:
     strategy = BENCH.strategy(name).strategy
@@ -34,7 +37,7 @@ def test_it_is_proven_long_and_short(name: str, symbol: str, histories: dict[str
         chosen = strategy.replace(**{side: shorts})
         result = backtest(name, chosen, [histories[symbol]], Terms())
         proofs = prove(
-            result, lambda: paper(Terms()), research_chain(), live_history=5000, lookahead_cuts=300 if shorts else 2000
+            result, lambda: paper(Terms()), research_chain(), live_history=5000, lookahead_cuts=CUTS
         )
         assert proofs.passed, proofs.failures
         assert proofs.parity.compared_trades == len(result.trade_list) > 0
@@ -80,11 +83,10 @@ def test_a_strategy_that_depends_on_where_history_begins_fails_parity_in_a_windo
     assert proof.first_difference is not None
 
 
-def test_many_symbols_with_shared_cash_are_in_parity(histories: dict[str, PriceHistory]) -> None:
-    strategy = BENCH.strategy("donchian_breakout", {"shorts": True}).strategy
-    for shared in (False, True):
-        terms = Terms(shared_cash=shared)
-        result = backtest("donchian_breakout", strategy, [histories[s] for s in ("AAPL", "GOOG")], terms)
-        proof, _ = prove_parity(result, lambda t=terms: paper(t), research_chain(), live_history=5000)
-        assert proof.passed, proof.reason
-        assert proof.compared_trades > 100
+@pytest.mark.parametrize("shared", (False, True) if WHOLE else (True,))
+def test_many_symbols_with_shared_cash_are_in_parity(shared: bool, histories: dict[str, PriceHistory]) -> None:
+    strategy, terms = BENCH.strategy("donchian_breakout", {"shorts": True}).strategy, Terms(shared_cash=shared)
+    result = backtest("donchian_breakout", strategy, [histories[s] for s in ("AAPL", "GOOG")], terms)
+    proof, _ = prove_parity(result, lambda: paper(terms), research_chain(), live_history=5000)
+    assert proof.passed, proof.reason
+    assert proof.compared_trades > 100

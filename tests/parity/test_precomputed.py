@@ -20,8 +20,8 @@ from workbench.model import Bar, Order, OrderType
 from workbench.trading import Ledger, Replay, precomputed, replay
 from workbench.trading.precomputed import Course, replay_precomputed
 
-SEEDS = int(os.environ.get("PRECOMPUTED_SEEDS", "80"))
-PARTS = 8
+SEEDS = int(os.environ.get("PRECOMPUTED_SEEDS", "40"))
+PARTS = 4
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

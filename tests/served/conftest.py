@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -14,17 +15,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.support import made_once
 from workbench import open_workbench
 from workbench.bootstrap.trading_desk import TradingDesk
+from workbench.cli import main
 
+OWN_PROCESS = ("demo", "engine", "serve")
+"""Commands that start others, or take signals."""
 ENVIRONMENT = {"WORKBENCH_SECONDS_PER_BAR": "0.2"}
 
 
@@ -53,8 +59,18 @@ class Home:
         return open_workbench(self.path).trading
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the shell: as a process of its own where it starts others, else inside this one."""
+        if arguments[0] not in OWN_PROCESS:
+            return self.inside(*arguments)
         command = [sys.executable, "-m", "workbench", *arguments]
         return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=120)
+
+    def inside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the shell inside this process: Python by itself takes seconds to start."""
+        out, err = io.StringIO(), io.StringIO()
+        with patch.dict(os.environ, self.env), redirect_stdout(out), redirect_stderr(err):
+            code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")

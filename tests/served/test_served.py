@@ -127,7 +127,7 @@ def test_health_and_openapi_answer_and_no_token_is_kept_or_logged(home: Home) ->
 
 
 def test_bad_use_of_serve_is_refused_in_one_line(home: Home) -> None:
-    done = home.run("serve", "--host", "0.0.0.0")
+    done = home.inside("serve", "--host", "0.0.0.0")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "until users exist" in done.stderr
     with socket.socket() as taken:
@@ -138,11 +138,9 @@ def test_bad_use_of_serve_is_refused_in_one_line(home: Home) -> None:
         assert done.returncode == 2
         assert port in done.stderr
         assert "taken" in done.stderr
-    assert home.run("serve", "--port", "seven").returncode == 2
+    assert home.inside("serve", "--port", "seven").returncode == 2
     home.serve()
-    done = home.run("serve", "--port", "0", "--no-app")
-    assert done.returncode in (1, 2)
-    second = home.run("serve", "--no-app")
+    second = home.run("serve", "--port", str(free_port()), "--no-app")
     assert second.returncode == 1
     assert "runs already" in second.stderr
     engine = home.run("engine")

@@ -581,7 +581,7 @@ class Moves(RuleBasedStateMachine):
 
 
 TestMoves = Moves.TestCase
-TestMoves.settings = settings(max_examples=35, stateful_step_count=40, deadline=None)
+TestMoves.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 
 
 def test_versions_compare_by_all_they_are_made_of() -> None:
