@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,9 +9,6 @@ import pandas as pd
 
 from workbench_apps import parts
 from workbench_apps.parts import ui
-
-BUILDING = 5.0
-"""Seconds a new table is left alone while the browser builds it; what came meanwhile is in the next rows."""
 
 
 class LiveTable:
@@ -34,7 +30,6 @@ class LiveTable:
     ) -> None:
         self._rows = pd.DataFrame(columns=["key", *titles], dtype=object)
         self._chosen, self._key, self._updating = chosen, None, False
-        self._mounted = 0.0
         self._grid = parts.grid_of(
             self._rows,
             dict(titles),
@@ -55,7 +50,7 @@ class LiveTable:
     def show(self, rows: pd.DataFrame) -> None:
         """Show these rows; nothing is sent where nothing changed."""
         before = self._rows
-        if rows.equals(before) or 0 < time.monotonic() - self._mounted < BUILDING:
+        if rows.equals(before):
             return
         self._rows = rows
         self._updating = True
@@ -68,8 +63,7 @@ class LiveTable:
                 self._keep_selection()
         finally:
             self._updating = False
-        if not self._mounted:  # only now: a table that is made while it cannot be seen measures its header wrong
-            self._mounted = time.monotonic()
+        if self.layout[0] is not self._grid:  # only now: one made while it cannot be seen measures its header wrong
             self.layout[:] = [self._grid]
 
     def _patch(self, before: pd.DataFrame, rows: pd.DataFrame) -> None:

@@ -31,11 +31,35 @@ _TEMPLATE = """
 <style>STYLE</style>
 {% endblock %}
 {% block contents %}
+<script>LATE_ROWS</script>
 <header class="bar"><nav aria-label="Pages"><strong>Workbench</strong>LINKS</nav></header>
 <main>{{ embed(roots.main) }}</main>
 <footer>All times are UTC. Home: HOME</footer>
 {% endblock %}
 """
+
+
+_LATE_ROWS = """
+(() => {
+  const view = Bokeh.Models.get("panel.models.tabulator.DataTabulator").prototype.default_view.prototype
+  const {setData, updateOrAddData, tableBuilt} = view
+  const isEarly = (table) => table._initializing || table._building || !table.tabulator?.initialized
+  view.setData = function () {
+    this._late = isEarly(this)
+    return this._late ? Promise.resolve() : setData.call(this)
+  }
+  view.updateOrAddData = function () {
+    this._late = isEarly(this)
+    if (!this._late) updateOrAddData.call(this)
+  }
+  view.tableBuilt = function () {
+    tableBuilt.call(this)
+    if (this._late) this.model.source.properties.data.change.emit()
+  }
+})()
+"""
+"""Rows that reach the browser while it builds their table: Panel leaves them out for good, or fails on them; so they
+are given to the table again once it is built. Otherwise a click would be on another row than the one that is shown."""
 
 
 class Page:
@@ -131,4 +155,9 @@ def _page_html(route: str, home: str) -> str:
         for name, title in ROUTES.items()
     )
     shown = escape(home).replace("{", "&#123;")  # it stands inside a template
-    return _TEMPLATE.replace("STYLE", PAGE_CSS).replace("LINKS", links).replace("HOME", shown)
+    return (
+        _TEMPLATE.replace("LATE_ROWS", _LATE_ROWS)
+        .replace("STYLE", PAGE_CSS)
+        .replace("LINKS", links)
+        .replace("HOME", shown)
+    )

@@ -189,11 +189,6 @@ def browser() -> Iterator[Any]:
         yield made.new_context(viewport={"width": 1400, "height": 900})  # one for all: its cache holds the scripts
 
 
-def _too_early(stack: str) -> bool:
-    """Whether it is Panel handing rows to a Tabulator that is not built yet: it takes them when it is."""
-    return "adjustTableSize" in stack and "updateOrAddData" in stack
-
-
 @contextmanager
 def watched_page(browser: Any) -> Iterator[Any]:
     """A page whose console must stay clean, and which must ask nobody but this machine."""
@@ -202,7 +197,7 @@ def watched_page(browser: Any) -> Iterator[Any]:
     made = browser.new_page()
     made.set_default_timeout(PATIENCE * 1000)
     made.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    made.on("pageerror", lambda error: None if _too_early(error.stack) else complaints.append(f"{error} {error.stack}"))
+    made.on("pageerror", lambda error: complaints.append(f"{error} {error.stack}"))
     made.on("request", lambda request: asked.append(request.url))
     made.on("websocket", lambda opened: asked.append(opened.url))
     yield made

@@ -187,3 +187,25 @@ def test_a_taken_port_is_named_in_one_line(tmp_path: Path, capsys: pytest.Captur
         assert main(["--home", str(tmp_path), "--port", port]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"port {port}: is taken" in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["const data = {...source.data}; data.strategy = data.strategy.map(() => 'late'); source.data = data",
+     "source.patch(new Map([['strategy', [[0, 'late']]]]))"],
+    ids=["all rows", "one cell"],
+)  # fmt: skip
+def test_rows_that_come_while_the_browser_builds_a_table_are_shown(page: Any, served: str, change: str) -> None:
+    page.goto(f"{served}/research")
+    first = page.locator(".tabulator-row").first.locator("[tabulator-field=strategy]")
+    first.wait_for()
+    page.evaluate(
+        """change => {
+          const isTable = view => view.model.type == "panel.models.tabulator.DataTabulator"
+          const [table] = [...Bokeh.index.query(isTable)]
+          table.render()
+          new Function("source", change)(table.model.source)
+        }""",
+        change,
+    )
+    first.get_by_text("late").wait_for()

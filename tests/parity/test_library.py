@@ -36,9 +36,7 @@ def test_it_is_proven_long_and_short(name: str, symbol: str, histories: dict[str
     for shorts in (False, True) if symbol in ("FB", "GOOG") else (False,):
         chosen = strategy.replace(**{side: shorts})
         result = backtest(name, chosen, [histories[symbol]], Terms())
-        proofs = prove(
-            result, lambda: paper(Terms()), research_chain(), live_history=5000, lookahead_cuts=CUTS
-        )
+        proofs = prove(result, lambda: paper(Terms()), research_chain(), live_history=5000, lookahead_cuts=CUTS)
         assert proofs.passed, proofs.failures
         assert proofs.parity.compared_trades == len(result.trade_list) > 0
 

@@ -28,7 +28,9 @@ Run = Callable[..., Iterator[tuple[int, Any]]]
 
 
 @contextmanager
-def working(executor: Executor | None, function: Callable[[Any, Any], Any], shared: Any) -> Iterator[Run]:
+def working(
+    executor: Executor | None, function: Callable[[Any, Any], Any], shared: Any, *, helps: bool = False
+) -> Iterator[Run]:
     """Hand out a way to work batches of tasks, one after the other, for which `shared` is sent once; see `worked`."""
     if executor is None:
 
@@ -48,18 +50,23 @@ def working(executor: Executor | None, function: Callable[[Any, Any], Any], shar
     def run(
         tasks: Iterable[Any], *, ahead: int = 4, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[int, Any]]:
-        numbered, under_way = enumerate(tasks), dict[Future[Any], int]()
+        numbered, under_way = enumerate(tasks), dict[Future[Any], tuple[int, Any]]()
         try:
             while True:
                 while len(under_way) < ahead and not cancelled():
                     place, task = next(numbered, (-1, None))
                     if place < 0:
                         break
-                    under_way[submit(task)] = place
+                    under_way[submit(task)] = place, task
                 if not under_way:
                     return
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    yield under_way.pop(future), future.result()
+                done = {future for future in under_way if future.done()}
+                if helps and not done and (late := next((f for f in reversed(under_way) if f.cancel()), None)):
+                    place, task = under_way.pop(late)
+                    yield place, function(shared, task)
+                    continue
+                for future in done or wait(under_way, return_when=FIRST_COMPLETED).done:
+                    yield under_way.pop(future)[0], future.result()
         finally:
             running.extend(future for future in under_way if not future.cancel())
 
@@ -78,15 +85,16 @@ def worked(
     *,
     ahead: int = 4,
     cancelled: Callable[[], bool] = lambda: False,
+    helps: bool = False,
 ) -> Iterator[tuple[int, Any]]:
     """Yield (place of the task, `function(shared, task)`) for every task, in the order in which they are done.
 
     `shared` is sent to each process once, however many tasks it gets, with classes of files and notebooks by value;
     `function` must be importable by its name. At most `ahead` tasks are under way, and no more are begun once it is
-    cancelled. A Dask cluster makes again what a dead worker took with it. Raises what the function raised, and
-    BrokenExecutor where a process of a pool died.
+    cancelled; who `helps` works one that waits itself where so many are, rather than wait. A Dask cluster makes again
+    what a dead worker took with it. Raises what the function raised, and BrokenExecutor where a process of a pool died.
     """
-    with working(executor, function, shared) as run:
+    with working(executor, function, shared, helps=helps) as run:
         yield from run(tasks, ahead=ahead, cancelled=cancelled)
 
 

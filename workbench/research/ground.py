@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import WorkbenchError
-from workbench.fills import Terms, rate_of_percent
+from workbench.fills import Terms, measure, rate_of_percent
 from workbench.fills.drift import A_WORD, pack, quotes_of, tables_of
 from workbench.model import SizeRule
 from workbench.research.measured import FIGURES, figures_of
@@ -126,7 +126,8 @@ class Ground:
 
     def _lay(self, answer: Signals, row: int, sets: int, flags: list[Flags | None]) -> None:
         """Put a set's flags into its row; of a flag that no set had so far there are no rows yet."""
-        for i, column in enumerate((answer.entries, answer.exits, answer.short_entries, answer.short_exits)):
+        columns: tuple[Any, ...] = (answer.entries, answer.exits, answer.short_entries, answer.short_exits)
+        for i, column in enumerate(columns):
             rows = flags[i]
             if column is None:
                 if rows is not None:
@@ -135,7 +136,7 @@ class Ground:
             if rows is None:
                 rows = flags[i] = self._blank(sets)
                 rows[:row] = 0
-            cut = self._cut(column)
+            cut = column[self.first :] if self.first else column
             pack(cut if cut.flags.carray else cut.copy(), rows, row)  # compiled for the plain kind of array alone
 
     def _blank(self, sets: int) -> Flags:
@@ -163,8 +164,6 @@ class Ground:
 
     def measured(self, ready: Ready) -> Piece:
         """The figures of sets that have answered; nearly all of it is compiled, and holds no lock."""
-        from workbench.fills import measure
-
         bars, cash = len(self), float(self.terms.cash)
         *answers, at_close = ready.arrays
         sums = np.empty((ready.sets, measure.SUMS))
@@ -260,10 +259,11 @@ def _padded(answer: Columns, length: int) -> Columns:
 def _answer(strategy: Strategy, bars: Bars) -> Signals:
     """A set's answer; each set is an instance of its own, asked once. Columns that are as they should be stay as is."""
     given, count = strategy.ask(bars), len(bars)
+    shape = (count,)
     for value in (given.entries, given.exits, given.short_entries, given.short_exits):
         if value is None:
             continue
-        if type(value) is not np.ndarray or value.dtype != _BOOL or value.ndim != 1 or len(value) != count:
+        if type(value) is not np.ndarray or value.dtype != _BOOL or value.shape != shape:
             return _checked(given, count, type(strategy).__name__)
     if given.size is given.stop is given.target is given.trail is None:
         return given

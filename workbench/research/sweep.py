@@ -219,7 +219,8 @@ def _results(
     if isinstance(executor, ThreadPoolExecutor) and ground.is_single and len(ground) < LONG:
         tasks: Iterator[Any] = (ground.ready(first, some) for first, some in pieces)
         with ThreadPoolExecutor(max(workers - 1, 1)) as others:
-            for _, piece in worked(others, Ground.measured, ground, tasks, ahead=2 * workers, cancelled=cancelled):
+            ahead, function = 2 * workers, Ground.measured
+            for _, piece in worked(others, function, ground, tasks, ahead=ahead, cancelled=cancelled, helps=True):
                 yield piece
         return
     if executor is None or isinstance(executor, ThreadPoolExecutor):

@@ -10,17 +10,19 @@ from numba import njit
 def crossed(left, right):
     """Where one column is above another and was not at the bar before, and where it is below and was not.
 
-    Columns of float64 of one length; two rows of flags.
+    Columns of float64 of one length; two columns of flags.
     """
     bars = left.shape[0]
-    found = np.empty((2, bars), np.uint8)  # numbers and a loop for each: the machine then takes many bars at once
-    above, below = found[0], found[1]
-    found[:, :1] = 0
+    stands = np.empty(bars, np.uint8)  # 1 above, 2 below, 3 equal, 0 where either is NaN
+    above, below = np.empty(bars, np.uint8), np.empty(bars, np.uint8)
+    for i in range(bars):  # a loop for each and no branch: the machine then takes many bars at once
+        stands[i] = np.uint8(left[i] >= right[i]) | (np.uint8(left[i] <= right[i]) << 1)
+    above[:1], below[:1] = 0, 0
     for i in range(1, bars):
-        above[i] = np.uint8(left[i] > right[i]) & np.uint8(left[i - 1] <= right[i - 1])
+        above[i] = np.uint8(stands[i] == 1) & (stands[i - 1] >> 1)
     for i in range(1, bars):
-        below[i] = np.uint8(left[i] < right[i]) & np.uint8(left[i - 1] >= right[i - 1])
-    return found.view(np.bool_)
+        below[i] = np.uint8(stands[i] == 2) & stands[i - 1]
+    return above.view(np.bool_), below.view(np.bool_)
 
 
 @njit(cache=True, nogil=True)

@@ -51,11 +51,8 @@ class Param(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        value: T = instance.__dict__["params"][self.name]
+        value: T = instance.__dict__["params"][self.name]  # only where the instance's own value was deleted
         return value
-
-    def __set__(self, instance: object, value: T) -> None:
-        raise AttributeError(f"parameter {self.name} is fixed once the strategy is made; make another with replace()")
 
     def check(self, value: Any) -> T:
         """A value of this parameter's type within its bounds. Raises BadInput that says what is allowed."""

@@ -43,9 +43,9 @@ class Strategy(ABC):
         for name in values:
             if name not in declared:
                 raise UnknownName(f"parameter of {type(self).__name__}", name, declared)
-        self.__dict__["params"] = {
-            name: param.check(values.get(name, param.default)) for name, param in declared.items()
-        }
+        own = self.__dict__
+        own["params"] = {name: param.check(values.get(name, param.default)) for name, param in declared.items()}
+        own.update(own["params"])  # found without a call: a sweep reads them thousands of times
         try:
             self.check()
         except WorkbenchError:
@@ -53,6 +53,11 @@ class Strategy(ABC):
         except ValueError as error:
             shown = ", ".join(f"{name}={value}" for name, value in self.params.items())
             raise BadInput(f"parameters of {type(self).__name__}", shown, str(error), "change one of them") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "params" or name in self.declared():
+            raise AttributeError(f"parameter {name} is fixed once the strategy is made; make another with replace()")
+        super().__setattr__(name, value)
 
     @abstractmethod
     def signals(self, bars: Bars) -> Signals:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
@@ -113,6 +114,26 @@ def test_no_more_than_so_many_tasks_are_taken_ahead() -> None:
     with ThreadPoolExecutor(2) as pool:
         for done, _ in enumerate(worked(pool, lambda shared, task: task, None, tasks(), ahead=3)):
             assert len(taken) <= done + 1 + 3
+
+
+def test_who_helps_works_one_itself_where_the_others_are_behind_and_each_is_worked_once() -> None:
+    me, helped = threading.current_thread(), threading.Event()
+    worked_by: dict[int, list[bool]] = {}
+
+    def slow_elsewhere(shared: None, task: int) -> int:
+        mine = threading.current_thread() is me
+        worked_by.setdefault(task, []).append(mine)
+        if mine:
+            helped.set()
+        assert helped.wait(10), "nobody helped"
+        return task
+
+    with ThreadPoolExecutor(1) as pool:
+        found = dict(worked(pool, slow_elsewhere, None, range(40), ahead=3, helps=True))
+    assert found == {i: i for i in range(40)}
+    assert sorted(worked_by) == list(range(40))
+    assert all(len(times) == 1 for times in worked_by.values())
+    assert {mine for times in worked_by.values() for mine in times} == {True, False}
 
 
 def test_cancelled_nothing_more_is_begun_and_what_is_done_comes() -> None:
