@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
@@ -134,6 +135,20 @@ def test_who_helps_works_one_itself_where_the_others_are_behind_and_each_is_work
     assert sorted(worked_by) == list(range(40))
     assert all(len(times) == 1 for times in worked_by.values())
     assert {mine for times in worked_by.values() for mine in times} == {True, False}
+
+
+def test_who_helps_leaves_alone_what_somebody_works_on() -> None:
+    begun: list[int] = []
+
+    def slow(shared: None, task: int) -> int:
+        begun.append(task)
+        time.sleep(0.005)
+        return task
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(worked(pool, slow, None, range(40), ahead=2, helps=True))
+    assert found == {i: i for i in range(40)}
+    assert sorted(begun) == list(range(40))
 
 
 def test_cancelled_nothing_more_is_begun_and_what_is_done_comes() -> None:
