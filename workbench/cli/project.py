@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -68,8 +69,10 @@ def test(options: argparse.Namespace) -> int:
         if name not in steps:
             raise UnknownName("step", name, steps)
     chosen = options.only or list(steps)
+    # tests start hundreds of processes: each would compile every package anew
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     needs_it = bool({"tests", "notebooks"} & set(chosen))
-    compiling = subprocess.Popen([python, "-m", "tests.compiled"], cwd=ROOT) if needs_it else None
+    compiling = subprocess.Popen([python, "-m", "tests.compiled"], cwd=ROOT, env=environment) if needs_it else None
     # tests wait often: what they leave of two processors is enough for the types, behind them
     beside, since = None, time.perf_counter()
     if {"types", "tests"} <= set(chosen):
@@ -86,7 +89,7 @@ def test(options: argparse.Namespace) -> int:
         sys.stderr.write(f"== {name}\n")
         sys.stderr.flush()
         output = sys.stderr if options.json else None
-        code = subprocess.run(steps[name], cwd=ROOT, stdout=output, check=False).returncode
+        code = subprocess.run(steps[name], cwd=ROOT, env=environment, stdout=output, check=False).returncode
         seconds = round(time.perf_counter() - began, 1)
         results.append(_told(name, code, seconds))
     if beside is not None:
