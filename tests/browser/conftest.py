@@ -216,7 +216,10 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def click_until(button: Any, shown: Any) -> None:
-    """Click a button or a row, again where the page replaced it under the click, until what it leads to is there."""
+    """Click a button or a row, again where the page replaced it under the click, until what it leads to is there.
+
+    A new table is drawn twice: a click in between, as no person is quick enough for, meets a row that is gone.
+    """
     from playwright.sync_api import TimeoutError as TooLate
 
     for _ in range(4):

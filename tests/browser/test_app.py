@@ -37,8 +37,8 @@ def test_research_lists_runs_and_draws_the_one_that_is_clicked(page: Any, served
     rows = page.locator(".tabulator-row")
     rows.nth(3).wait_for()
     assert rows.count() == 4
-    rows.filter(has_text="walkforward").locator("[tabulator-field=strategy]").click()
-    page.get_by_text("Maximum drawdown", exact=True).wait_for()
+    walk = rows.filter(has_text="walkforward").locator("[tabulator-field=strategy]")
+    click_until(walk, page.get_by_text("Maximum drawdown", exact=True))
     page.locator(".bk-Figure canvas").first.wait_for()
     page.get_by_text("Prices and trades").click()
     page.get_by_text(re.compile(r"[\d,]+\.\d\d USD")).first.wait_for()
@@ -103,8 +103,7 @@ def test_an_order_appears_while_the_monitor_is_open_and_panic_closes_it(
     page.get_by_text("No orders yet.").wait_for()
     send_alert(on_paper, "buy", "7")
     row = page.locator(".tabulator-row", has_text="market").first
-    row.click()
-    page.locator(".card.order", has_text="acknowledge").wait_for()
+    click_until(row, page.locator(".card.order", has_text="acknowledge"))
     page.locator(".tabulator-row", has_text="webhook:buy 7").wait_for()
 
     page.get_by_role("button", name="PANIC …").click()

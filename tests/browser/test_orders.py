@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import app, bench_of, engine_of, wait_until, watched_page
+from tests.browser.conftest import app, bench_of, click_until, engine_of, wait_until, watched_page
 from tests.browser.test_app import no_sideways_scroll
 from workbench.bootstrap.trading_desk import TradingDesk
 from workbench.model import Order, OrderState, Side
@@ -104,8 +104,8 @@ def test_an_order_placed_by_hand_stands_in_the_table_with_its_whole_history(moni
     (order,) = by_hand(desk)
     wait_until(lambda: by_hand(desk)[0]["state"] == "filled", "filled")
     monitor.locator(".tabulator-row", has_text="manual").filter(has_text="stop").first.wait_for()
-    monitor.locator(".tabulator-row", has_text="manual").filter(has_text="market").first.click()
     card = monitor.locator(".card.order", has_text=order["order_id"])
+    click_until(monitor.locator(".tabulator-row", has_text="manual").filter(has_text="market").first, card)
     for text in ("acknowledge", "fill all", "then answered", "= 3 as traded", "order_rate", "stop, level"):
         card.get_by_text(text).first.wait_for()
 
@@ -121,8 +121,7 @@ def test_a_form_placed_by_a_double_click_is_one_order(monitor: Any, desk: Tradin
 
 def test_a_working_order_is_cancelled_by_its_own_button(monitor: Any, desk: TradingDesk) -> None:
     name = rest(desk, "11.5")
-    monitor.locator(".tabulator-row", has_text="11.50").click()
-    monitor.locator(".card.order", has_text=name).wait_for()
+    click_until(monitor.locator(".tabulator-row", has_text="11.50"), monitor.locator(".card.order", has_text=name))
     monitor.get_by_role("button", name="Cancel this order").click()
     monitor.locator(".alert.good", has_text="Done: cancel.").wait_for()
     monitor.locator(".card.order .pill", has_text="cancelled").wait_for()

@@ -55,8 +55,8 @@ def test_a_sweep_by_clicks_shows_heatmap_best_sets_and_how_likely_it_is_luck(
     page.set_viewport_size({"width": 1400, "height": 900})
 
     page.locator(".bk-tab", has_text="Runs").click()  # the judgement is a run of its own
-    page.locator(".tabulator-row", has_text="overfit").locator("[tabulator-field=strategy]").click()
-    page.get_by_text(re.compile("of the sweep .*, judged")).wait_for()
+    judged = page.locator(".tabulator-row", has_text="overfit").locator("[tabulator-field=strategy]")
+    click_until(judged, page.get_by_text(re.compile("of the sweep .*, judged")))
     with bench_of(in_research) as bench:
         (sweep,), (luck,) = bench.registry.find(kind="sweep"), bench.registry.find(kind="overfit")
     assert (sweep.metrics["sets"], sweep.metrics["cancelled"]) == (9, False)

@@ -151,8 +151,8 @@ def test_a_hook_is_made_from_nothing_and_an_alert_through_it_is_in_the_log_with_
     status, said = post(url, ticker="AAPL", action="buy", quantity="7", alert_id="one", secret=secret)
     assert status == 202, said
     tab(signals, "Log")
-    row(signals, ".signal-log", "ordered").click()
     card = signals.locator(".card.signal", has_text="Signal buy 7 AAPL")
+    click_until(row(signals, ".signal-log", "ordered"), card)
     for text in (re.compile("buy .* AAPL, market"), "decided after", "Largest loss", "it has no stop"):
         card.get_by_text(text).first.wait_for()
     signals.get_by_role("button", name="Replay (dry run)").click()
@@ -191,17 +191,15 @@ def test_a_hostile_alert_is_shown_as_text(signals: Any, server: str, desk: Tradi
     hostile = row(signals, ".signal-log", "window.pwned")
     hostile.locator("[tabulator-field=reason]").hover()
     signals.locator(".tabulator-tooltip", has_text="<img src=x").wait_for()
-    hostile.locator("[tabulator-field=short]").click()
     card = signals.locator(".alert-card")
-    card.locator("pre.body", has_text=HOSTILE).wait_for()
+    click_until(hostile.locator("[tabulator-field=short]"), card.locator("pre.body", has_text=HOSTILE))
     assert card.locator("img, script").count() == 0
     tab(signals, "Analytics")
     signals.locator(".signal-stats .bk-Figure canvas").nth(1).wait_for()
     signals.locator(".signal-stats table", has_text="Top reasons").get_by_text("<img src=x").first.wait_for()
     signals.locator(".signal-stats table", has_text="First fill").wait_for()
     tab(signals, "Hooks")
-    row(signals, ".hooks", "open").click()
-    signals.locator(".card.hook", has_text="<img src=x").wait_for()
+    click_until(row(signals, ".hooks", "open"), signals.locator(".card.hook", has_text="<img src=x"))
     assert signals.evaluate("window.pwned") is None
 
 
@@ -265,8 +263,9 @@ def test_an_algo_and_a_group_by_clicks_and_a_bad_value_is_told_beside_the_form(s
     assert form.get_by_label("Windows of entries").input_value() == "mon-fri nine to five"
     form.get_by_label("Windows of entries").fill("mon-fri 09:15-15:15 Asia/Kolkata")
     form.get_by_role("button", name="Make the algo").click()
-    row(signals, ".algos", "apple").click()
-    signals.get_by_role("button", name="Activate algo").click()
+    activate = signals.get_by_role("button", name="Activate algo")
+    click_until(row(signals, ".algos", "apple"), activate)
+    activate.click()
     signals.get_by_role("button", name="Deactivate algo").wait_for()
     algo = desk.webhooks.algo("apple")
     assert (algo["quantity"], algo["aliases"], algo["active"]) == ("percent:5", {"APPLE": "AAPL"}, True)
@@ -294,7 +293,7 @@ def test_a_group_and_its_algo_are_removed_by_clicks_the_group_first(signals: Any
     algos.locator(".alert.bad", has_text="is in group screens").wait_for()
     algos.locator(".confirm").get_by_role("button", name="Cancel").click()
     algos.locator(".confirm").wait_for(state="detached")
-    row(signals, ".groups", "screens").click()
+    click_until(row(signals, ".groups", "screens"), signals.get_by_role("button", name="Remove group …"))
     remove("group", "screens").locator(".alert.good", has_text="Removed: screens.").wait_for()
     remove("algo", "apple").locator(".alert.good", has_text="Removed: apple.").wait_for()
     assert (desk.webhooks.groups(), desk.webhooks.algos()) == ([], [])
