@@ -218,7 +218,7 @@ def page(browser: Any) -> Iterator[Any]:
 def click_until(button: Any, shown: Any) -> None:
     """Click a button or a row, again where the page replaced it under the click, until what it leads to is there.
 
-    A new table is drawn twice: a click in between, as no person is quick enough for, meets a row that is gone.
+    It does not help where a new table on a busy machine hears no clicks at all, which is not understood yet.
     """
     from playwright.sync_api import TimeoutError as TooLate
 
