@@ -18,6 +18,7 @@ ui: Any = panel
 """Panel, which is typed only in places."""
 COLUMN_DEFAULTS = {
     "headerSortTristate": True,
+    "resizable": "header",  # a handle between a row's cells would swallow the clicks that are meant for the row
     # Tabulator's own tooltip takes a cell's text for HTML, and cells hold what senders wrote
     "tooltip": ui.io.model.JSCode(
         "(_, cell) => { const text = cell.getValue(); if (text == null || text === '') return '';"

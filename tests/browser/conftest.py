@@ -216,10 +216,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def click_until(button: Any, shown: Any) -> None:
-    """Click a button or a row, again where the page replaced it under the click, until what it leads to is there.
-
-    It does not help where a new table on a busy machine hears no clicks at all, which is not understood yet.
-    """
+    """Click a button or a row, again where the page replaced it under the click, until what it leads to is there."""
     from playwright.sync_api import TimeoutError as TooLate
 
     for _ in range(4):

@@ -14,6 +14,9 @@ from workbench_apps.__main__ import main
 
 from tests.browser.conftest import answers, bench_of, click_until, wait_until, webhook_server
 
+TABLES = "[...Bokeh.index.query(view => view.model.type == 'panel.models.tabulator.DataTabulator')]"
+"""The views of a page's tables."""
+
 
 def send_alert(home: Path, action: str, quantity: str) -> None:
     """Post an alert for ema_cross to the webhook server over HTTP, through a hook of its own."""
@@ -44,6 +47,30 @@ def test_research_lists_runs_and_draws_the_one_that_is_clicked(page: Any, served
     page.get_by_text(re.compile(r"[\d,]+\.\d\d USD")).first.wait_for()
     page.locator(".bk-tab", has_text="Proofs").click()
     page.get_by_text("no look-ahead").or_(page.get_by_text("No proof of this code")).first.wait_for()
+
+
+def test_a_click_between_two_cells_is_a_click_on_the_row_and_headers_are_dragged_wider(page: Any, served: str) -> None:
+    page.goto(f"{served}/research")
+    page.wait_for_function(
+        f"""() => {{
+          const [table] = {TABLES}
+          if (!table?.tabulator?.initialized || table.is_drawing) return false
+          const row = table.tabulator.getRows().find(row => row.getData().kind == "walkforward")
+          row.normalizeHeight()  // as it does by itself now and then
+          const cell = row.getCell("strategy").getElement()
+          const {{right, top, height}} = cell.getBoundingClientRect()
+          cell.getRootNode().elementFromPoint(right - 1, top + height / 2).click()
+          return true
+        }}"""
+    )
+    page.get_by_text("Maximum drawdown", exact=True).wait_for()
+    cell = page.locator(".tabulator-row", has_text="walkforward").first.locator("[tabulator-field=strategy]")
+    before = cell.bounding_box()
+    page.locator(".tabulator-header [tabulator-field=strategy] + .tabulator-col-resize-handle").hover()
+    page.mouse.down()
+    page.mouse.move(before["x"] + before["width"] + 60, before["y"])
+    page.mouse.up()
+    assert cell.bounding_box()["width"] > before["width"] + 40
 
 
 def test_several_ticked_runs_are_compared(page: Any, served: str) -> None:
@@ -199,12 +226,11 @@ def test_rows_that_come_while_the_browser_builds_a_table_are_shown(page: Any, se
     first = page.locator(".tabulator-row").first.locator("[tabulator-field=strategy]")
     first.wait_for()
     page.evaluate(
-        """change => {
-          const isTable = view => view.model.type == "panel.models.tabulator.DataTabulator"
-          const [table] = [...Bokeh.index.query(isTable)]
+        f"""change => {{
+          const [table] = {TABLES}
           table.render()
           new Function("source", change)(table.model.source)
-        }""",
+        }}""",
         change,
     )
     first.get_by_text("late").wait_for()
