@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.model import SIDES
+from workbench.model import BY_PERSON, BY_SIGNAL, BY_TIME, SIDES
 from workbench_apps import parts
 from workbench_apps.confirm import text_of
 from workbench_apps.fields import area, line, note, put, row, select, tick
@@ -17,6 +17,7 @@ _QUANTITY = (
     "<code>all</code> · <code>shares:10</code> · <code>value:5000</code> · <code>percent:5</code> of the equity · "
     "<code>risk:1</code> percent of it down to the stop. Sides and windows bound entries; exits pass."
 )
+_TRIGGERS = {"alerts of its groups": BY_SIGNAL, "its own times": BY_TIME, "a person's word": BY_PERSON}
 
 
 class AlgoForm:
@@ -27,6 +28,7 @@ class AlgoForm:
         self._is_new = algo is None
         self.name = line("Name of the algo", "", 200, "as in apple")
         self.strategy = select("Strategy", {f"{name} · {stage}": name for name, stage in strategies.items()}, 240)
+        self._trigger = select("Acts on", _TRIGGERS, 200, value=found.get("trigger", BY_SIGNAL))
         self._sides = select("Sides it enters", list(SIDES), 110, value=found.get("sides", "both"))
         self._quantity = line("Quantity", found.get("quantity", "signal"), 130, "signal")
         self._entries = line("Entries a day", _text(found.get("entries_a_day")), 120, "no limit")
@@ -34,6 +36,8 @@ class AlgoForm:
         self._priority = line("Priority", _text(found.get("priority", 0)), 90, "0")
         self._expires = line("Until", _text(found.get("expires_at")), 230, "ever, as 2027-01-31T15:30+05:30")
         self._active = tick("active: it may trade", value=bool(found.get("active")))
+        self._times = area("Its times, one a line", _lines(found, "times"), "as mon-fri 15:15 Asia/Kolkata exit INFY")
+        self._trigger.param.watch(lambda _: self._show_times(), "value")
         self._windows = area(
             "Windows of entries, one a line",
             _lines(found, "windows"),
@@ -47,11 +51,15 @@ class AlgoForm:
             self.name.disabled = True
             self.strategy.value = algo["strategy"]
         self.layout = ui.Column(
-            row(self.name, self.strategy, self._sides, self._quantity), note(_QUANTITY),
+            row(self.name, self.strategy, self._trigger, self._sides, self._quantity), note(_QUANTITY),
             row(self._entries, self._zone, self._priority, self._expires, self._active),
-            parts.flow(self._windows, self._conditions, self._aliases, self._actions, gap="0 4px"),
+            parts.flow(self._times, self._windows, self._conditions, self._aliases, self._actions, gap="0 4px"),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
+        self._show_times()
+
+    def _show_times(self) -> None:
+        self._times.visible = self._trigger.value == BY_TIME
 
     def asked(self) -> dict[str, Any]:
         """What is filled in. Raises BadInput for what cannot even be handed on; the package says the rest."""
@@ -62,7 +70,8 @@ class AlgoForm:
             "priority": whole("priority", text_of(self._priority)) or 0, "active": bool(self._active.value),
             "expires_at": text_of(self._expires) or None, "windows": lines_of(text_of(self._windows)),
             "conditions": lines_of(text_of(self._conditions)), "aliases": pairs_of("alias", text_of(self._aliases)),
-            "actions": pairs_of("action", text_of(self._actions)),
+            "actions": pairs_of("action", text_of(self._actions)), "trigger": self._trigger.value,
+            "times": lines_of(text_of(self._times)) if self._times.visible else [],
         }  # fmt: skip
 
 

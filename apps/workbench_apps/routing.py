@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALGO, GROUP = "algo", "group"
 _NOTES = {
-    ALGO: "An algo says what signals make one promoted strategy do. A new one is inactive.",
+    ALGO: "An algo says what alerts, its own times or a person make one promoted strategy do. A new one is inactive.",
     GROUP: "A group says which algos take what comes through its hooks.",
 }
 _NOTHING = {

@@ -17,6 +17,8 @@ from workbench_apps.signal_reads import SignalsNow
 if TYPE_CHECKING:
     from workbench_apps.page import Page
 
+_NO_ALGO = {"the strategy alone": ""}
+
 
 class SignalForm:
     """Folded away until it is asked for."""
@@ -24,7 +26,10 @@ class SignalForm:
     def __init__(self, page: Page, changed: Callable[[], None]) -> None:
         self._page, self._changed, self._doing = page, changed, Doing(page)
         self._strategies: Mapping[str, str] = {}
+        self._algos: dict[str, str] = {}
         self._strategy, self._action = select("Strategy", {}, 220), select("Action", list(ACTIONS), 120)
+        self._algo = select("Rules of", _NO_ALGO, 170)
+        self._algo.param.watch(lambda _: self._strategy.param.update(disabled=bool(self._algo.value)), "value")
         self._ticker, self._quantity = (
             line("Ticker", "", 120, "as in AAPL"),
             line("Quantity", "", 130, "the strategy's"),
@@ -34,7 +39,7 @@ class SignalForm:
         make = button("Make the signal", "primary", self._do_make)
         self._form = ui.Column(
             parts.html("<h3>A signal by hand</h3>", margin=0),
-            row(self._strategy, self._ticker, self._action, self._quantity, self._reason),
+            row(self._strategy, self._algo, self._ticker, self._action, self._quantity, self._reason),
             note("It goes the way of an alert: the inbox, the engine and the risk rules; the engine trades it."),
             make, styles=FORM, sizing_mode="stretch_width", margin=(4, 0), visible=False, css_classes=["signal-form"],
         )  # fmt: skip
@@ -48,6 +53,11 @@ class SignalForm:
             self._strategies, kept = now.strategies, self._strategy.value
             self._strategy.options = {f"{name} · {stage}": name for name, stage in now.strategies.items()}
             self._strategy.value = kept if kept in now.strategies else next(iter(now.strategies), None)
+        algos = _NO_ALGO | {f"algo {a['name']}": name for name, a in now.algos.items() if a["active"]}
+        if self._algos != algos:
+            self._algos, chosen = algos, self._algo.value
+            self._algo.options = algos
+            self._algo.value = chosen if chosen in algos.values() else ""
 
     def _fold(self) -> None:
         self._form.visible = not self._form.visible
@@ -58,9 +68,11 @@ class SignalForm:
             return
 
         def ask() -> Callable[[], Mapping[str, Any]]:
+            algo = self._algo.value or ""
             return partial(
-                self._page.bench.trading.by_signal.create_signal, self._strategy.value or "", text_of(self._ticker),
-                self._action.value, quantity=text_of(self._quantity) or None, reason=text_of(self._reason),
+                self._page.bench.trading.by_signal.create_signal, "" if algo else self._strategy.value or "",
+                text_of(self._ticker), self._action.value, quantity=text_of(self._quantity) or None,
+                reason=text_of(self._reason), algo=algo,
             )  # fmt: skip
 
         self._doing.do(ask, self._made, busy=self._form)

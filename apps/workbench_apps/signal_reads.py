@@ -22,8 +22,8 @@ HOOKS = {
     "repeats": "Repeats", "last": "Last alert (UTC)",
 }  # fmt: skip
 ALGOS = {
-    "name": "Algo", "strategy": "Strategy", "stage": "Stage", "active": "Active", "sides": "Sides",
-    "quantity": "Quantity", "groups": "Groups", "account": "Account",
+    "name": "Algo", "strategy": "Strategy", "stage": "Stage", "active": "Active", "trigger": "Trigger",
+    "next": "Next (UTC)", "sides": "Sides", "quantity": "Quantity", "groups": "Groups", "account": "Account",
 }  # fmt: skip
 GROUPS = {
     "name": "Group", "algos": "Algos", "hooks": "Hooks", "route": "Goes to", "recognise": "Chosen by",
@@ -129,7 +129,8 @@ def _hook(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _algo(row: Mapping[str, Any]) -> dict[str, Any]:
     words = {name: ", ".join(row[name]) or NONE for name in ("groups",)}
-    return {**row, **words, "active": _yes(row["active"]), "account": row["account"] or NONE}
+    coming = clock(row["next_at"], zone=False) if row["next_at"] else NONE
+    return {**row, **words, "active": _yes(row["active"]), "account": row["account"] or NONE, "next": coming}
 
 
 def _group(row: Mapping[str, Any]) -> dict[str, Any]:

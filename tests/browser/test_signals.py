@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.browser.conftest import app, bench_of, click_until, engine_of, wait_until, watched_page, webhook_server
 from tests.browser.test_app import no_sideways_scroll
 from workbench.bootstrap.trading_desk import TradingDesk
 from workbench.model import HookRules
+from workbench.store.signal_tables import algos
 
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 WHOLE_PAGE = """() => {
@@ -271,6 +273,16 @@ def test_an_algo_and_a_group_by_clicks_and_a_bad_value_is_told_beside_the_form(s
     assert (algo["quantity"], algo["aliases"], algo["active"]) == ("percent:5", {"APPLE": "AAPL"}, True)
     assert algo["windows"] == ["mon-fri 09:15-15:15 Asia/Kolkata"]
 
+    signals.get_by_role("button", name="New algo …").click()
+    form = signals.locator(".algo-form")
+    form.get_by_label("Name of the algo").fill("close")
+    form.get_by_label("Acts on").select_option("its own times")
+    form.get_by_label("Its times").fill("mon-fri 15:55 America/New_York exit AAPL")
+    form.get_by_label("active: it may trade").check()
+    form.get_by_role("button", name="Make the algo").click()
+    coming = desk.webhooks.algo("close")["next_at"] if row(signals, ".algos", "close").is_visible() else ""
+    row(signals, ".algos", f"scheduled{coming[:10]} {coming[11:19]}").wait_for()
+
     signals.get_by_role("button", name="New group …").click()
     form = signals.locator(".group-form")
     form.get_by_label("Name of the group").fill("screens")
@@ -279,6 +291,20 @@ def test_an_algo_and_a_group_by_clicks_and_a_bad_value_is_told_beside_the_form(s
     form.get_by_role("button", name="Make the group").click()
     row(signals, ".groups", "screens").wait_for()
     assert (desk.webhooks.group("screens")["algos"], desk.webhooks.group("screens")["route"]) == (["apple"], "first")
+
+
+def test_the_engine_acts_on_an_algos_own_time_and_the_log_shows_it(signals: Any, desk: TradingDesk) -> None:
+    now = datetime.now(UTC)
+    times = [f"{now + timedelta(minutes=m):%H:%M} exit AAPL" for m in (0, 1)]  # the first may be too old by then
+    with desk.database.transaction() as connection:
+        desk.webhooks.change_algo("close", times=times)
+        connection.execute(update(algos).values(changed_at=now - timedelta(hours=1)))
+    tab(signals, "Log")
+    row(signals, ".signal-log", "algo:close").filter(has_text=re.compile("ordered|ignored")).wait_for()
+    signal = next(s for s in desk.signals() if s["source"] == "algo:close")
+    assert (signal["algo"], signal["alert"]["action"]) == ("close", "exit")
+    tab(signals, "Groups and algos")
+    desk.webhooks.remove_algo("close")
 
 
 def test_a_group_and_its_algo_are_removed_by_clicks_the_group_first(signals: Any, desk: TradingDesk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,43 @@ def test_groups_and_algos_are_made_changed_listed_and_removed(shell: Shell, home
     assert told(shell, "groups") == told(shell, "algos") == []
 
 
+def test_a_scheduled_algo_is_made_tested_and_turned_into_one_that_waits_for_a_person(shell: Shell, home: Path) -> None:
+    made = told(shell, "algos", "create", "close", "--strategy", "ema_cross", "--at", "9:30 buy AAPL",
+                "--at", "mon-fri 15:55 America/New_York exit AAPL", "--active", "yes")  # fmt: skip
+    assert (made["trigger"], made["times"]) == (
+        "scheduled", ["mon-sun 09:30 UTC buy AAPL", "mon-fri 15:55 America/New_York exit AAPL"]
+    )  # fmt: skip
+    assert datetime.now(UTC) < datetime.fromisoformat(made["next_at"]) < datetime.now(UTC) + timedelta(days=1)
+    first, second = told(shell, "algos", "test", "close")
+    assert (first["time"], first["would"], second["would"]) == (made["times"][0], "entry long", "ignored")
+    assert (
+        "mon-sun 09:30 UTC buy AAPL: AAPL for ema_cross by close would be entry long"
+        in shell("algos", "test", "close").out
+    )
+    assert "scheduled" in shell("algos").out
+    assert told(shell, "signals", "alerts") == []
+    by_hand = told(
+        shell, "algos", "change", "close", "--trigger", "manual", "--quantity", "shares:3", "--map", "sell=ignore"
+    )
+    assert (by_hand["trigger"], by_hand["times"], by_hand["next_at"]) == ("manual", [], None)
+    assert "has no times" in shell("algos", "test", "close").err
+    create = ("signals", "create", "--ticker", "AAPL", "--action")
+    signal = told(shell, *create, "buy", "--algo", "close")["signal_id"]
+    shown = told(shell, "signals", "show", signal)
+    assert (shown["strategy"], shown["algo"], shown["source"]) == ("ema_cross", "close", "by hand")
+    for arguments, words in (
+        (("sell", "--algo", "close"), "algo close: it ignores this action"),
+        (("buy", "--algo", "none"), "algo none: unknown"),
+        (("buy", "--algo", "close", "--strategy", "rsi_reversion"), "is not what algo close drives"),
+        (("buy",), "--strategy '': is missing"),
+    ):
+        done = shell(*create, *arguments)
+        assert (done.code, words in done.err) == (2, True), done.err
+    told(shell, "algos", "change", "close", "--active", "no")
+    assert "algo close: is inactive" in shell(*create, "buy", "--algo", "close").err
+    assert len(told(shell, "signals")) == 1
+
+
 def test_a_test_says_what_an_alert_would_do_and_keeps_nothing(shell: Shell, home: Path, tmp_path: Path) -> None:
     told(shell, "hooks", "create", "tv", "--strategy", "ema_cross", "--secret", "a-long-secret")
     found = told(shell, "hooks", "test", "tv")
@@ -174,6 +212,9 @@ def test_what_is_listed_of_alerts_tells_repeats_and_refusals(shell: Shell, home:
         (("algos", "create", "a", "--strategy", "ema_cross", "--map", "buy"), "--map"),
         (("algos", "create", "a", "--strategy", "ema_cross", "--quantity", "lots:3"), "quantity lots:3"),
         (("algos", "create", "a", "--strategy", "ema_cross", "--expires", "soon"), "expires at soon"),
+        (("algos", "create", "a", "--strategy", "ema_cross", "--at", "noon buy X"), "time noon buy X: cannot be read"),
+        (("algos", "create", "a", "--strategy", "ema_cross", "--trigger", "scheduled"), "times '': are missing"),
+        (("algos", "create", "a", "--strategy", "ema_cross", "--sides", "long", "--at", "9:30 short X"), "no short"),
         (("algos", "change", "none", "--active", "yes"), "algo none"),
         (("groups", "create", "g", "--algo", "none"), "algo none: unknown"),
         (("signals", "show", "none"), "signal none: unknown"),

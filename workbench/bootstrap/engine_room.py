@@ -19,6 +19,7 @@ from workbench.model import Instrument
 from workbench.ports import MANUAL, BarBroker, SessionRow, Standing
 from workbench.research import RunSpec
 from workbench.risk import TRADING
+from workbench.signals import Timetable
 from workbench.store import Lease, SqlOrderRepository
 from workbench.strategy import Bars, Signals, Strategy
 from workbench.trading import (
@@ -78,10 +79,14 @@ class EngineRoom:
         self._venues.check()
         self._bench.risk_chain(self._rules())  # a bad limit is said now, not at the first alert
         self.lease.take()
+        timetable = Timetable(
+            desk.webhooks.book.scheduled, desk.inbox, desk.symbols_of, self._clock.now, self._clock.elapsed,
+            timedelta(seconds=self._bench.settings.alert_age),
+        )  # fmt: skip
         return Engine(
             desk.stage_book, desk.inbox, desk.requests_on_file, desk.fence, desk.session_book, self.lease,
             self.session, desk.holds, desk.database.change_counter(), self._clock,
-            list(self._venues.configured),
+            list(self._venues.configured), timetable.keep_due,
         )  # fmt: skip
 
     def session(self, account: str, standing: Standing | None) -> LiveSession:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.bootstrap.doors import Doors, format_of
 from workbench.bootstrap.signal_views import alert_row, algo_dict, group_dict, hook_dict
 from workbench.errors import BadInput, UnknownName
-from workbench.model import Algo, Group, Hook, HookRules, from_json, iso, to_json
-from workbench.signals import HomeKey, WebhookFormat, token_hash
+from workbench.model import BY_SIGNAL, BY_TIME, Algo, Group, Hook, HookRules, Moment, from_json, iso, to_json
+from workbench.signals import Alert, HomeKey, WebhookFormat, taken_by, token_hash
 from workbench.store import HookBook, new_hook
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class HookDesk:
             group = self.book.group(hook.group)
             algos = [algo for algo in self.book.algos() if algo.name in group.algos]
             names = sorted({algo.strategy for algo in algos})
-            if not any(algo.active for algo in algos):
+            if not any(algo.active and algo.trigger == BY_SIGNAL for algo in algos):
                 notes.append(f"group {group.name} has no active algo: alerts are refused until one is")
         for name in names:
             standing = self._desk.stage_book.get(name)
@@ -180,15 +180,25 @@ class HookDesk:
 
     def create_algo(self, name: str, strategy: str, **fields: Any) -> dict[str, Any]:
         """Make an algo, inactive unless told otherwise; `fields` are those of `workbench.model.Algo`."""
-        self.book.keep_algo(_made(Algo, {**fields, "name": name, "strategy": self._desk.name_of(strategy)}), new=True)
+        fields |= {"name": name, "strategy": self._desk.name_of(strategy)}
+        self.book.keep_algo(self._timed(_made(Algo, fields)), new=True)
         return self.algo(name)
 
     def change_algo(self, name: str, **fields: Any) -> dict[str, Any]:
         """Change some fields of an algo: `active=True` lets it act."""
         if "strategy" in fields:
             fields["strategy"] = self._desk.name_of(fields["strategy"])
-        self.book.keep_algo(_made(Algo, to_json(self.book.algo(name)) | fields))
+        if fields.get("trigger", BY_TIME) != BY_TIME:
+            fields.setdefault("times", [])
+        self.book.keep_algo(self._timed(_made(Algo, to_json(self.book.algo(name)) | fields)))
         return self.algo(name)
+
+    def _timed(self, algo: Algo) -> Algo:
+        """An algo that takes what it is to do at its own times. Raises BadInput where it would refuse that."""
+        for line in algo.times:
+            moment = Moment.parse(line)
+            taken_by(algo, Alert(moment.ticker, moment.action), self._desk.symbols_of(algo.strategy))
+        return algo
 
     def remove_algo(self, name: str) -> None:
         """Take an algo away that is in no group."""
@@ -278,7 +288,7 @@ def _made(kind: type[Any], fields: Mapping[str, Any]) -> Any:
         except ValueError:
             raise BadInput("expires at", expires, "is no time", "as in 2027-01-31T15:30+05:30") from None
         values["expires_at"] = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    for name in ("windows", "conditions", "algos"):
+    for name in ("windows", "conditions", "times", "algos"):
         if isinstance(values.get(name), str):
             raise BadInput(name, values[name], "must be a list")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.bootstrap.doors import format_of
 from workbench.bootstrap.signal_views import alert_row, analysed, signal_detail
 from workbench.errors import BadInput, Refused
-from workbench.model import Hook, Protection, iso
+from workbench.model import Hook, Moment, Protection, iso
 from workbench.ports import Receipt, Waiting, Wanted
-from workbench.signals import Alert, Door, Incoming, TurnedAway, symbol_of, wish
+from workbench.signals import SOURCE, Alert, Door, Incoming, TurnedAway, placed, symbol_of, taken_by, wish
 from workbench.trading.price_watch import Last
 from workbench.trading.screen import entry_asked, why_refused
 
@@ -63,22 +63,48 @@ class SignalDesk:
         return analysed(self._hooks.book.hooks(), alerts, signals, orders, told, fills, marks) | {"days": days}
 
     def create_signal(
-        self, strategy: str, ticker: str, action: str, *, quantity: str | None = None, reason: str = ""
+        self, strategy: str, ticker: str, action: str, *, quantity: str | None = None, reason: str = "", algo: str = ""
     ) -> dict[str, Any]:
-        """Make a signal by hand: it goes the way of an alert, through the inbox, the engine and the risk chain."""
-        name = self._desk.name_of(strategy)
+        """Make a signal by hand: it goes the way of an alert, through the inbox, the engine and the risk chain.
+
+        With an `algo`, which may be of any trigger, its rules hold; `strategy` may be '' then.
+        """
+        its = self._hooks.book.algo(algo) if algo else None
+        if its is not None and not its.active:
+            raise BadInput("algo", algo, "is inactive", "activate it first")
+        name = self._desk.name_of(strategy or (its.strategy if its else ""))
+        if its is not None and its.strategy != name:
+            raise BadInput("strategy", name, f"is not what algo {algo} drives", f"leave it out, or name {its.strategy}")
         said = {"ticker": ticker, "action": action} | ({"quantity": quantity} if quantity else {})
         [alert] = format_of(self._bench.plugins, "tradingview", {}).read(json.dumps(said), datetime.now(UTC))
         symbols = self._desk.symbols_of(name)
-        if symbols:
-            symbol_of(alert.ticker, symbols)
+        alert = placed(alert, symbols, {}) if its is None else taken_by(its, alert, symbols)
         alert = replace(alert, comment=f"by {self._desk.me()}: {reason or 'no reason given'}"[:500])
         key = f"{iso(datetime.now(UTC))} {secrets.token_hex(3)}"
-        receipt = Receipt(
-            BY_HAND, key, alert.meaning, json.dumps(said), (Wanted(name, alert.to_dict()),), datetime.now(UTC)
-        )  # fmt: skip
+        wanted = Wanted(name, alert.to_dict(), algo, its.priority if its else 0)
+        receipt = Receipt(BY_HAND, key, alert.meaning, json.dumps(said), (wanted,), datetime.now(UTC))
         [kept] = self._desk.inbox.keep([receipt])
         return {"signal_id": kept.signal_ids[0], "status": kept.status}
+
+    def test_algo(self, name: str) -> list[dict[str, Any]]:
+        """What a scheduled algo would make the engine do, were each of its times now; nothing is kept.
+
+        Raises BadInput for an algo that has no times.
+        """
+        algo = self._hooks.book.algo(name)
+        if not algo.times:
+            raise BadInput("algo", name, "has no times", "test a hook of its group, or give it times")
+        found = []
+        for line in algo.times:
+            moment = Moment.parse(line)
+            told = {"time": line, "strategy": algo.strategy, "algo": name, "ticker": moment.ticker}
+            try:
+                alert = taken_by(algo, Alert(moment.ticker, moment.action), self._desk.symbols_of(algo.strategy))
+            except BadInput as error:
+                found.append(told | {"would": "refused", "reason": str(error)})
+            else:
+                found.append(told | self._dry_run(alert, algo.strategy, name, SOURCE + name, False))
+        return found
 
     def cancel_signal(self, signal_id: str, reason: str = "") -> dict[str, Any]:
         """Take a signal back before the engine acts on it. Raises Refused where it was too late."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from workbench.model import MONEY_CONTEXT, Algo, Fill, Group, Hook, Order, iso, to_json
+from workbench.model import MONEY_CONTEXT, Algo, Fill, Group, Hook, Moment, Order, iso, to_json
 from workbench.ports import Standing
 
 STAGES = ("kept", "decided", "sent", "answered", "filled")
@@ -37,10 +37,13 @@ def hook_dict(hook: Hook, counts: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def algo_dict(algo: Algo, groups: Sequence[Group], standing: Standing | None) -> dict[str, Any]:
     """An algo, the groups it is in, and where its strategy stands."""
-    doc = to_json(algo)
-    return doc | {
+    now = datetime.now(UTC)
+    until = min(algo.expires_at or now + timedelta(days=8), now + timedelta(days=8))
+    coming = [at for text in algo.times for at in Moment.parse(text).between(now, until)] if algo.active else []
+    return to_json(algo) | {
         "windows": list(algo.windows), "conditions": list(algo.conditions), "actions": dict(algo.actions),
-        "aliases": dict(algo.aliases), "groups": [group.name for group in groups if algo.name in group.algos],
+        "aliases": dict(algo.aliases), "times": list(algo.times), "next_at": iso(min(coming)) if coming else None,
+        "groups": [group.name for group in groups if algo.name in group.algos],
         "stage": standing.stage.value if standing else "research", "account": standing.account if standing else None,
     }  # fmt: skip
 

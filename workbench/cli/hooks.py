@@ -147,11 +147,11 @@ def list_algos(options: argparse.Namespace, bench: Workbench) -> int:
     """Every algo."""
     found = bench.trading.webhooks.algos()
     rows = [
-        (a["name"], a["strategy"], a["stage"], a["account"] or "-", a["sides"], a["quantity"],
-         ", ".join(a["groups"]) or "-", "yes" if a["active"] else "NO")
+        (a["name"], a["strategy"], a["stage"], a["account"] or "-", a["trigger"], (a["next_at"] or "-")[:16],
+         a["sides"], a["quantity"], ", ".join(a["groups"]) or "-", "yes" if a["active"] else "NO")
         for a in found
     ]  # fmt: skip
-    titles = ("algo", "strategy", "stage", "account", "sides", "quantity", "groups", "active")
+    titles = ("algo", "strategy", "stage", "account", "trigger", "next (UTC)", "sides", "quantity", "groups", "active")
     return _rows(options, found, titles, rows, "no algos yet; try: workbench algos create mine --strategy ema_cross")
 
 
@@ -237,7 +237,8 @@ def _algo_fields(options: argparse.Namespace) -> dict[str, Any]:
         "strategy": options.strategy, "active": _yes(options.active), "about": options.about, "sides": options.sides,
         "actions": _pairs("--map", options.map), "quantity": options.quantity, "expires_at": options.expires,
         "windows": options.hours, "zone": options.zone, "conditions": options.when,
-        "aliases": _pairs("--alias", options.alias),
+        "aliases": _pairs("--alias", options.alias), "times": options.at,
+        "trigger": options.trigger or ("scheduled" if options.at else None),
     }  # fmt: skip
     for name in ("entries_a_day", "priority"):
         text = getattr(options, name)

@@ -23,6 +23,7 @@ _ALGO = (
     ("zone", "ZONE", "of the limit a day, as Asia/Kolkata"),
     ("priority", "N", "a higher one goes first"),
     ("about", "TEXT", "what it is for"),
+    ("trigger", "WHAT", "signal (alerts of its groups), scheduled (--at) or manual (signals create --algo)"),
 )
 
 
@@ -47,7 +48,8 @@ def signal_commands(
     stats = command(kinds, "stats", "taken, refused and why, repeats, latencies, accuracy", "signals:stats")
     stats.add_argument("--days", metavar="N", default="30", help="of the last N days (30)")
     made = command(kinds, "create", "make a signal by hand; it goes the way of an alert", "signals:create_signal")
-    made.add_argument("--strategy", required=True, metavar="S", help="the strategy it drives")
+    made.add_argument("--strategy", metavar="S", help="the strategy it drives")
+    made.add_argument("--algo", metavar="A", help="or the algo whose rules hold for it")
     made.add_argument("--ticker", required=True, metavar="T", help="what to trade")
     made.add_argument("--action", required=True, metavar="A", help="buy, sell, short, exit, exit_long or exit_short")
     made.add_argument("--quantity", metavar="N", help="units; the strategy's own size if left out")
@@ -141,9 +143,11 @@ def _algos(
         made.add_argument("--map", action="append", metavar="SAID=DONE", help="turn an action into another, or ignore")
         made.add_argument("--hours", action="append", metavar="WINDOW", help='as "mon-fri 09:15-15:15 Asia/Kolkata"')
         made.add_argument("--when", action="append", metavar="CONDITION", help='as "price >= 100"')
+        made.add_argument("--at", action="append", metavar="TIME", help='as "mon-fri 15:15 Asia/Kolkata exit INFY"')
         made.add_argument("--alias", action="append", metavar="TICKER=SYMBOL", help="what a sender calls a symbol")
         for name, unit, said in _ALGO:
             made.add_argument(f"--{name}", metavar=unit, help=said)
+    _named(command(kinds, "test", "say what a scheduled algo would do; nothing trades", "signals:test_algo"))
     _named(command(kinds, "remove", "take an algo away that is in no group", "hooks:remove_algo"))
 
 

@@ -35,9 +35,12 @@ def show_signal(options: argparse.Namespace, bench: Workbench) -> int:
 
 def create_signal(options: argparse.Namespace, bench: Workbench) -> int:
     """Make a signal by hand."""
+    if not (options.strategy or options.algo):
+        raise BadInput("--strategy", "", "is missing", "name a strategy, or an algo with --algo")
     found = bench.trading.by_signal.create_signal(
-        options.strategy, options.ticker, options.action, quantity=options.quantity, reason=options.reason or ""
-    )
+        options.strategy or "", options.ticker, options.action, quantity=options.quantity, reason=options.reason or "",
+        algo=options.algo or "",
+    )  # fmt: skip
     return done(options, found, f"signal {found['signal_id']} is {found['status']}; workbench signals show tells on")
 
 
@@ -106,8 +109,19 @@ def test_hook(options: argparse.Namespace, bench: Workbench) -> int:
     return 0
 
 
+def test_algo(options: argparse.Namespace, bench: Workbench) -> int:
+    """Say what a scheduled algo would do."""
+    found = bench.trading.by_signal.test_algo(name_of(options))
+    if options.json:
+        print_json(found)
+    else:
+        _outcomes(found)
+    return 0
+
+
 def _outcomes(outcomes: Sequence[Mapping[str, Any]]) -> None:
     for one in outcomes:
         via = f" by {one['algo']}" if one["algo"] else ""
         why = f": {one['reason']}" if one["reason"] else ""
-        say(f"{one['ticker']} for {one['strategy']}{via} would be {one['would']}{why}")
+        at = f"{one['time']}: " if "time" in one else ""
+        say(f"{at}{one['ticker']} for {one['strategy']}{via} would be {one['would']}{why}")

@@ -1,6 +1,18 @@
 """The model: instruments, bars, signals, orders, fills, positions, money. Frozen, Decimal, no pandas, no I/O."""
 
-from workbench.model.algo import ALGO_ACTIONS, SIDES, Algo, Condition, Group, Window, size_as_sent
+from workbench.model.algo import (
+    ALGO_ACTIONS,
+    BY_PERSON,
+    BY_SIGNAL,
+    BY_TIME,
+    SIDES,
+    Algo,
+    Condition,
+    Group,
+    Moment,
+    Window,
+    size_as_sent,
+)
 from workbench.model.bar import Bar
 from workbench.model.booking import Booking, BookingKind
 from workbench.model.codec import from_json, to_json
@@ -21,6 +33,9 @@ from workbench.model.times import from_ns, iso, utc
 __all__ = [
     "ALGO_ACTIONS",
     "AT_MARKET",
+    "BY_PERSON",
+    "BY_SIGNAL",
+    "BY_TIME",
     "FINAL",
     "MONEY_CONTEXT",
     "PRICE_STEP",
@@ -43,6 +58,7 @@ __all__ = [
     "HookRules",
     "Instrument",
     "Level",
+    "Moment",
     "Money",
     "OnFailure",
     "Order",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +19,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SIDES = ("both", "long", "short")
 ALGO_ACTIONS = ("buy", "sell", "short", "exit", "exit_long", "exit_short", "ignore")
 """What a sender's action may be turned into."""
+BY_SIGNAL, BY_TIME, BY_PERSON = TRIGGERS = ("signal", "scheduled", "manual")
+"""What makes an algo act: alerts of its groups; its own times; a person, who may use any algo."""
 AS_SENT, OF_STRATEGY = "signal", "strategy"
 """Quantity rules beside the size rules: what the signal says, else the strategy's own; or the strategy's own always."""
 ALL, FIRST = "all", "first"
@@ -26,6 +28,8 @@ ALL, FIRST = "all", "first"
 
 _NAME = re.compile(r"[^\W\d_][\w .:-]{0,59}")
 _WINDOW = re.compile(r"(?:(\w{3})(?:-(\w{3}))?\s+)?(\d\d?:\d\d)-(\d\d?:\d\d)(?:\s+(\S+))?")
+_MOMENT = re.compile(r"(?:(\w{3})(?:-(\w{3}))?\s+)?(\d\d?:\d\d)(?:\s+(\S*/\S+|UTC))?\s+(\w+)\s+(\S+)")
+_MOMENT_REMEDY = 'as in "mon-fri 15:15 Asia/Kolkata exit INFY"'
 _CONDITION = re.compile(r"(\w+)\s*(<=|>=|!=|=|<|>|\bin\b|\bcontains\b)\s*(.+)")
 CONDITION_FIELDS = ("ticker", "action", "position", "quantity", "price", "comment", "order_id", "strategy")
 _NUMBERS = ("quantity", "price")
@@ -60,23 +64,11 @@ class Window:
         if match is None:
             raise BadInput("window", text, "cannot be read", remedy)
         first, last, start, end, zone = match.groups()
-        for day in (first, last):
-            if day is not None and day.lower() not in DAYS:
-                raise BadInput("window day", day, f"is none of {', '.join(DAYS)}", remedy)
-        begin = DAYS.index(first.lower()) if first else 0
-        stop = DAYS.index(last.lower()) if last else (begin if first else 6)
-        days = tuple(sorted({(begin + i) % 7 for i in range((stop - begin) % 7 + 1)}))
-        try:
-            ZoneInfo(zone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise BadInput("window zone", zone, "is no time zone", remedy) from None
-        try:
-            times = [time.fromisoformat(f"{part:0>5}") for part in (start, end)]
-        except ValueError:
-            raise BadInput("window", text, "holds no time of a day", remedy) from None
-        if times[0] == times[1]:
+        days = _days("window", first, last, remedy)
+        times = _zone("window", zone, remedy), _time("window", start, remedy), _time("window", end, remedy)
+        if times[1] == times[2]:
             raise BadInput("window", text, "ends where it begins", remedy)
-        return Window(days, times[0], times[1], zone or "UTC")
+        return Window(days, times[1], times[2], times[0])
 
     def holds(self, at: datetime) -> bool:
         """Whether an instant lies in it."""
@@ -89,13 +81,81 @@ class Window:
         return now < self.end and (local - timedelta(days=1)).weekday() in self.days
 
     def __str__(self) -> str:
-        days = [DAYS[day] for day in self.days]
-        run = [(self.days[0] + i) % 7 for i in range(len(days))] == list(self.days)
-        said = "mon-sun" if len(days) == 7 else f"{days[0]}-{days[-1]}" if run and len(days) > 1 else days[0]
-        if not run and len(days) > 1:  # over a week's end, as in fri-mon
-            first = next(d for d in self.days if (d - 1) % 7 not in self.days)
-            said = f"{DAYS[first]}-{DAYS[(first + len(days) - 1) % 7]}"
-        return f"{said} {self.start:%H:%M}-{self.end:%H:%M} {self.zone}"
+        return f"{_days_said(self.days)} {self.start:%H:%M}-{self.end:%H:%M} {self.zone}"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time of the days of a week in a time zone, and what is to be done then; Monday 0.
+
+    Where clocks go forward over the time, it is as much later as they go; where they go back, it is the first of both.
+    """
+
+    days: tuple[int, ...]
+    at: time
+    zone: str
+    action: str
+    ticker: str
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def parse(text: str) -> Moment:
+        """A moment from text, as in "mon-fri 15:15 Asia/Kolkata exit INFY"; every day and UTC where nothing is said."""
+        match, remedy = _MOMENT.fullmatch(text.strip().replace("–", "-")), _MOMENT_REMEDY
+        if match is None:
+            raise BadInput("time", text, "cannot be read", remedy)
+        first, last, at, zone, action, ticker = match.groups()
+        if action.lower() not in ALGO_ACTIONS[:-1]:
+            raise BadInput("time", text, f"{action} is none of {', '.join(ALGO_ACTIONS[:-1])}", remedy)
+        days = _days("time", first, last, remedy)
+        return Moment(days, _time("time", at, remedy), _zone("time", zone, remedy), action.lower(), ticker)
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The instants after one and up to another, that one included, in UTC, oldest first."""
+        zone = ZoneInfo(self.zone)
+        day = after.astimezone(zone).date()
+        while day <= until.astimezone(zone).date():
+            instant = datetime.combine(day, self.at, zone).astimezone(UTC)
+            if day.weekday() in self.days and after < instant <= until:
+                yield instant
+            day += timedelta(days=1)
+
+    def __str__(self) -> str:
+        return f"{_days_said(self.days)} {self.at:%H:%M} {self.zone} {self.action} {self.ticker}"
+
+
+def _days(what: str, first: str | None, last: str | None, remedy: str) -> tuple[int, ...]:
+    """Days of a week from the names of the first and the last; one where only that is named, all where none is."""
+    for day in (first, last):
+        if day is not None and day.lower() not in DAYS:
+            raise BadInput(f"{what} day", day, f"is none of {', '.join(DAYS)}", remedy)
+    begin = DAYS.index(first.lower()) if first else 0
+    stop = DAYS.index(last.lower()) if last else (begin if first else 6)
+    return tuple(sorted({(begin + i) % 7 for i in range((stop - begin) % 7 + 1)}))
+
+
+def _days_said(which: tuple[int, ...]) -> str:
+    days = [DAYS[day] for day in which]
+    run = [(which[0] + i) % 7 for i in range(len(days))] == list(which)
+    said = "mon-sun" if len(days) == 7 else f"{days[0]}-{days[-1]}" if run and len(days) > 1 else days[0]
+    if not run and len(days) > 1:  # over a week's end, as in fri-mon
+        first = next(d for d in which if (d - 1) % 7 not in which)
+        said = f"{DAYS[first]}-{DAYS[(first + len(days) - 1) % 7]}"
+    return said
+
+
+def _time(what: str, text: str, remedy: str) -> time:
+    try:
+        return time.fromisoformat(f"{text:0>5}")
+    except ValueError:
+        raise BadInput(what, text, "is no time of a day", remedy) from None
+
+
+def _zone(what: str, text: str | None, remedy: str) -> str:
+    try:
+        return ZoneInfo(text or "UTC").key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput(f"{what} zone", text, "is no time zone", remedy) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +204,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Algo:
-    """What the signals of a group make one promoted strategy do, in the account of that strategy.
+    """What the signals of a group, its own `times` or a person make one promoted strategy do, in its account.
 
+    `trigger` is signal, scheduled or manual; a scheduled one alone has times, as `Moment` reads them.
     `actions` turns a sender's action into another (or into ignore); `sides` limits entries, never exits. `quantity` is
     signal, strategy or a size rule; `entries_a_day` counts by the days of `zone`. It acts inside one of its windows,
     where it has any, while all `conditions` hold, until `expires_at`; exits pass windows and limits. `aliases` are
@@ -166,9 +227,18 @@ class Algo:
     conditions: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
+    trigger: str = BY_SIGNAL
+    times: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name("algo name", self.name))
+        if self.trigger not in TRIGGERS:
+            raise BadInput("trigger", self.trigger, f"must be one of {', '.join(TRIGGERS)}")
+        object.__setattr__(self, "times", tuple(dict.fromkeys(str(Moment.parse(text)) for text in self.times)))
+        if self.trigger == BY_TIME and not self.times:
+            raise BadInput("times", "", "are missing for a scheduled algo", _MOMENT_REMEDY)
+        if self.times and self.trigger != BY_TIME:
+            raise BadInput("times", "; ".join(self.times), f"are those of a {self.trigger} algo", "make it scheduled")
         if self.sides not in SIDES:
             raise BadInput("sides", self.sides, f"must be one of {', '.join(SIDES)}")
         for said, done in self.actions.items():

@@ -26,8 +26,8 @@ class Receipt:
 
     `key` is what makes it unique within its source; None where it carries nothing of the kind: then it repeats the
     newest of its tickers where that means the same and is less than `window` seconds old. `meaning` is a hash of what
-    it asks for. `came_at` is when it was there. One that was `refused`, for the reason that says, has no signals; a
-    `note` tells what of it was left out.
+    it asks for. `came_at` is when it was there. One that was `refused`, for the reason that says, has no signals, and
+    without a key it is one of its kind a minute; a `note` tells what of it was left out.
     """
 
     source: str

@@ -4,8 +4,10 @@ from workbench.signals.alert import Alert, alert_of, make_alert, wish
 from workbench.signals.door import Door, Incoming, TurnedAway
 from workbench.signals.formats import WebhookFormat
 from workbench.signals.reading import above_zero, amount, json_object, known_keys, one_of, said, text_of
+from workbench.signals.routing import placed, taken_by
 from workbench.signals.seal import SIGNATURE, TIMESTAMP, HomeKey, seal, signature, token_hash
 from workbench.signals.symbols import symbol_of
+from workbench.signals.timetable import SOURCE, Timetable
 
 
 def parse_alert(body: bytes) -> Alert:
@@ -18,11 +20,13 @@ def parse_alert(body: bytes) -> Alert:
 
 __all__ = [
     "SIGNATURE",
+    "SOURCE",
     "TIMESTAMP",
     "Alert",
     "Door",
     "HomeKey",
     "Incoming",
+    "Timetable",
     "TurnedAway",
     "WebhookFormat",
     "above_zero",
@@ -33,10 +37,12 @@ __all__ = [
     "make_alert",
     "one_of",
     "parse_alert",
+    "placed",
     "said",
     "seal",
     "signature",
     "symbol_of",
+    "taken_by",
     "text_of",
     "token_hash",
     "wish",

@@ -6,7 +6,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -17,7 +17,7 @@ from workbench.ports import Receipt, Wanted
 from workbench.signals.alert import Alert
 from workbench.signals.formats import WebhookFormat
 from workbench.signals.reading import json_object, text_of
-from workbench.signals.routing import recognised, routed
+from workbench.signals.routing import placed, recognised, routed
 from workbench.signals.seal import SIGNATURE, TIMESTAMP, HomeKey, is_signed, unseal
 from workbench.signals.symbols import symbol_of
 
@@ -175,20 +175,14 @@ class Door:
 
     def _wanted(self, alert: Alert) -> list[Wanted]:
         if self._group is None:
-            return [Wanted(self.hook.strategy, self._known(alert, self.hook.strategy, {}).to_dict())]
+            return [Wanted(self.hook.strategy, placed(alert, self._symbols_of(self.hook.strategy), {}).to_dict())]
         algos = self._algos if not self._group.recognise else recognised(alert, self._algos)
-        found = routed(alert, self._group, algos, lambda a, algo: self._known(a, algo.strategy, algo.aliases))
-        return [Wanted(algo.strategy, turned.to_dict(), algo.name, algo.priority) for algo, turned in found]
 
-    def _known(self, alert: Alert, strategy: str, aliases: Mapping[str, str]) -> Alert:
-        """Refuse a ticker that the strategy does not trade, where that is known already; aliases are put in."""
-        symbols = self._symbols_of(strategy)
-        if symbols:
-            symbol_of(alert.ticker, symbols, aliases)
-        for name, symbol in aliases.items():
-            if name.casefold() == alert.ticker.strip().casefold():
-                return replace(alert, ticker=symbol)
-        return alert
+        def known(turned: Alert, algo: Algo) -> Alert:
+            return placed(turned, self._symbols_of(algo.strategy), algo.aliases)
+
+        found = routed(alert, self._group, algos, known)
+        return [Wanted(algo.strategy, turned.to_dict(), algo.name, algo.priority) for algo, turned in found]
 
     def _turned(self, message: Incoming, status: int, reason: str, body: str = "") -> TurnedAway:
         kept = body if len(body) <= MOST_REFUSED else body[:MOST_REFUSED] + "…"

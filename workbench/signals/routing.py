@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from workbench.errors import BadInput
-from workbench.model import Algo, Condition, Group
+from workbench.model import BY_SIGNAL, Algo, Condition, Group
 from workbench.signals.alert import BUY, SHORT, Alert
+from workbench.signals.symbols import symbol_of
 
 IGNORE = "ignore"
 
@@ -42,11 +43,10 @@ def routed(
     found: list[tuple[Algo, Alert]] = []
     reasons = []
     for algo in algos:
-        turned = turned_by(algo, alert)
+        reason = "" if algo.trigger == BY_SIGNAL else f"it is {algo.trigger}: alerts do not reach it"
         try:
-            said = alert.to_dict()
-            reason = next((f"not {text}" for text in algo.conditions if not Condition.parse(text).holds(said)), "")
-            reason = reason or ("it ignores this action" if turned is None else _side(algo, turned))
+            turned = turned_by(algo, alert)
+            reason = reason or _why_not(algo, alert, turned)
             if not reason and turned is not None:
                 found.append((algo, known(turned, algo)))
                 if group.route == "first":
@@ -59,6 +59,32 @@ def routed(
         why = "; ".join(reasons) or "it has no active algo"
         raise BadInput("group", group.name, f"no algo takes this alert: {why}")
     return found
+
+
+def taken_by(algo: Algo, alert: Alert, symbols: Collection[str]) -> Alert:
+    """What an alert of no group becomes for an algo. Raises BadInput where the algo does not take it."""
+    turned = turned_by(algo, alert)
+    words = _why_not(algo, alert, turned)
+    if words or turned is None:
+        raise BadInput("algo", algo.name, words)
+    return placed(turned, symbols, algo.aliases)
+
+
+def placed(alert: Alert, symbols: Collection[str], aliases: Mapping[str, str]) -> Alert:
+    """An alert with its alias put in. Raises BadInput for a ticker not traded, where the symbols are known already."""
+    if symbols:
+        symbol_of(alert.ticker, symbols, aliases)
+    for name, symbol in aliases.items():
+        if name.casefold() == alert.ticker.strip().casefold():
+            return replace(alert, ticker=symbol)
+    return alert
+
+
+def _why_not(algo: Algo, alert: Alert, turned: Alert | None) -> str:
+    """Why an algo does not take an alert, by its conditions, actions and sides; '' where it does."""
+    said = alert.to_dict()
+    words = next((f"not {text}" for text in algo.conditions if not Condition.parse(text).holds(said)), "")
+    return words or ("it ignores this action" if turned is None else _side(algo, turned))
 
 
 def turned_by(algo: Algo, alert: Alert) -> Alert | None:

@@ -108,7 +108,7 @@ class AlertBatch:
         return Kept(found.alert_id, tuple(found.signal_ids), found.status, True, conflict)
 
     def _key(self, receipt: Receipt) -> str | None:
-        if not receipt.refused:
+        if receipt.key is not None or not receipt.refused:
             return receipt.key
         kind = sha256(f"{receipt.refused}|{receipt.body}".encode(errors="replace")).hexdigest()[:24]
         return f"refused {kind} {self._now:%Y-%m-%dT%H:%M}"

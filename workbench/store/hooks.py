@@ -172,6 +172,12 @@ class HookBook:
             docs = connection.scalars(select(t.algos.c.doc).order_by(t.algos.c.name)).all()
         return [from_json(Algo, doc) for doc in docs]
 
+    def scheduled(self) -> Sequence[tuple[Algo, datetime]]:
+        """Every active algo that has times, and since when it is as it is."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(t.algos.c.doc, t.algos.c.changed_at).order_by(t.algos.c.name)).all()
+        return [(from_json(Algo, doc), at) for doc, at in rows if doc.get("active") and doc.get("times")]
+
     def groups(self) -> Sequence[Group]:
         """Every group, by name."""
         with self._database.reading() as connection:

@@ -30,7 +30,7 @@ class Inbox:
     def keep(self, receipts: Sequence[Receipt]) -> list[Kept]:
         """Keep alerts in one transaction, in their order: each is on disk when this returns.
 
-        A refused one is kept for the log; one of its kind a minute, the others are counted.
+        A refused one is kept for the log; without a key one of its kind a minute, the others are counted.
         """
         with self._database.transaction() as connection:
             batch = AlertBatch(connection, read_fence(connection).epoch, wall())
@@ -61,9 +61,9 @@ class Inbox:
 
     def plan(self, waiting: Waiting, now: datetime) -> Plan:
         """What holds for a signal now: its hook's rules, its algo, whether its group still is active."""
-        name = waiting.source.removeprefix("webhook:")
+        mine = select(t.hooks).where(t.hooks.c.name == waiting.source.removeprefix("webhook:"))
         with self._database.reading() as connection:
-            hook = connection.execute(select(t.hooks).where(t.hooks.c.name == name)).one_or_none()
+            hook = connection.execute(mine).one_or_none() if waiting.source.startswith("webhook:") else None
             rules = None if hook is None else from_json(HookRules, (hook.doc or {}).get("rules", {}))
             if not waiting.algo:
                 return Plan(rules)

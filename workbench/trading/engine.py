@@ -36,6 +36,7 @@ class Engine:
     A session that cannot be made is blocked and named, and tried again when its stage changes. Losing the lease, or
     the file, ends the engine: what is on file then is what another engine goes on from. `configured` accounts have a
     session always, for people's orders while no strategy trades there; `make_session` takes no standing then.
+    `keep_due` puts what is due by the clock into the inbox.
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class Engine:
         changed: Callable[[], object],
         clock: Clock,
         configured: Sequence[str] = (),
+        keep_due: Callable[[], bool] = bool,
     ) -> None:
-        self._stages, self._alerts, self._requests = stages, alerts, requests
-        self._fence, self._book = fence, book
+        self._stages, self._alerts, self._requests, self._fence, self._book = stages, alerts, requests, fence, book
         self._lease, self._make, self._holds, self._changed, self._clock = lease, make_session, holds, changed, clock
-        self._configured = configured
+        self._configured, self._keep_due = configured, keep_due
         self._sessions: dict[str, tuple[Standing | None, LiveSession]] = {}
         self._tried: dict[str, tuple[Standing | None, float]] = {}
         self._moved: set[str] = set()
@@ -85,7 +86,7 @@ class Engine:
         if now >= self._renew_at:
             self._lease.renew()
             self._renew_at = now + self._lease.seconds / 4
-        worked = False
+        worked = self._keep_due()
         changed = self._changed()
         if changed != self._seen:
             self._seen = changed

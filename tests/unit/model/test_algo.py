@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from workbench.model import (
     Group,
     Hook,
     HookRules,
+    Moment,
     SizeRequest,
     Window,
     from_json,
@@ -72,6 +74,87 @@ def test_a_window_written_out_is_read_as_itself(first: int, last: int, start: in
         return
     window = Window.parse(text)
     assert Window.parse(str(window)) == window
+
+
+@pytest.mark.parametrize(
+    ("moment", "after", "until", "instants"),
+    [
+        ("mon-fri 15:15 Asia/Kolkata exit INFY", "2026-01-02T09:45:00+00:00", "2026-01-06T09:45:00+00:00",
+         ["2026-01-05T09:45:00+00:00", "2026-01-06T09:45:00+00:00"]),  # Friday's own is not after it
+        ("9:30 buy X", "2026-01-02T09:29:59.999999+00:00", "2026-01-02T09:30:00+00:00", ["2026-01-02T09:30:00+00:00"]),
+        ("sun 23:30 Pacific/Auckland buy X", "2026-01-04T10:00:00+00:00", "2026-01-04T11:00:00+00:00",
+         ["2026-01-04T10:30:00+00:00"]),
+        ("sun 22:30 America/New_York buy X", "2026-01-05T03:00:00+00:00", "2026-01-05T04:00:00+00:00",
+         ["2026-01-05T03:30:00+00:00"]),  # a Monday in UTC
+        ("mon 00:30 Asia/Kolkata buy X", "2026-01-04T12:00:00+00:00", "2026-01-05T00:00:00+00:00",
+         ["2026-01-04T19:00:00+00:00"]),  # a Sunday in UTC
+        ("02:30 America/New_York buy X", "2026-03-08T00:00:00+00:00", "2026-03-09T00:00:00+00:00",
+         ["2026-03-08T07:30:00+00:00"]),  # clocks go from 2 to 3: at 03:30 there
+        ("01:30 America/New_York buy X", "2026-11-01T00:00:00+00:00", "2026-11-02T00:00:00+00:00",
+         ["2026-11-01T05:30:00+00:00"]),  # comes twice that night: the first
+        ("09:30 America/New_York buy X", "2026-03-06T12:00:00+00:00", "2026-03-09T20:00:00+00:00",
+         ["2026-03-06T14:30:00+00:00", "2026-03-07T14:30:00+00:00", "2026-03-08T13:30:00+00:00",
+          "2026-03-09T13:30:00+00:00"]),
+    ],
+)  # fmt: skip
+def test_a_moment_is_at_its_time_by_the_clock_of_its_zone_once_a_day(
+    moment: str, after: str, until: str, instants: list[str]
+) -> None:
+    assert [found.isoformat() for found in Moment.parse(moment).between(at(after), at(until))] == instants
+
+
+@given(
+    st.sampled_from(["America/New_York", "Europe/London", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]),
+    st.integers(0, 1439), st.integers(0, 400 * 24), st.lists(st.integers(0, 72), min_size=1, max_size=8),
+)  # fmt: skip
+def test_stretches_of_time_side_by_side_hold_each_instant_of_a_moment_once(
+    zone: str, minute: int, hours: int, steps: list[int]
+) -> None:
+    moment = Moment.parse(f"{minute // 60:02}:{minute % 60:02} {zone} buy X")
+    start = at("2026-01-01T00:00:00+00:00") + timedelta(hours=hours)
+    found, here = [], start
+    for step in steps:
+        found += list(moment.between(here, here + timedelta(hours=step)))
+        here += timedelta(hours=step)
+    assert found == list(moment.between(start, here))
+    days = [instant.astimezone(ZoneInfo(zone)).date() for instant in found]
+    assert len(set(days)) == len(days)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "time"), ("09:00", "cannot be read"), ("09:00 buy", "cannot be read"), ("25:00 buy X", "no time of a day"),
+        ("xyz 09:00 buy X", "time day xyz"), ("09:00 Mars/Base buy X", "time zone Mars/Base"),
+        ("mon-fri 09:00 UTC hold X", "hold is none of"), ("09:00 ignore X", "ignore is none of"),
+        ("09:00 Asia/Kolkata buy X Y", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_no_moment_is_refused(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        Moment.parse(text)
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 1439))
+def test_a_moment_written_out_is_read_as_itself(first: int, last: int, minute: int) -> None:
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    moment = Moment.parse(f"{days[first]}-{days[last]} {minute // 60:02}:{minute % 60:02} Buy BTC/USD")
+    assert (moment.action, moment.ticker, moment.zone) == ("buy", "BTC/USD", "UTC")
+    assert Moment.parse(str(moment)) == moment
+
+
+def test_a_scheduled_algo_has_times_and_no_other_has() -> None:
+    made = Algo("a", "s", trigger="scheduled", times=("mon 9:30 buy X", "mon 09:30 UTC buy X"))
+    assert made.times == ("mon 09:30 UTC buy X",)
+    assert from_json(Algo, to_json(made)) == made
+    for fields, words in (
+        ({"trigger": "scheduled"}, "times '': are missing"),
+        ({"times": ("09:30 buy X",)}, "are those of a signal algo; make it scheduled"),
+        ({"trigger": "manual", "times": ("09:30 buy X",)}, "are those of a manual algo"),
+        ({"trigger": "cron"}, "trigger cron: must be one of signal, scheduled, manual"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            Algo("a", "s", **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,17 @@ def refused(at: Door, **said: Any) -> str:
     return away.value.reason
 
 
+def test_no_alert_reaches_an_algo_that_acts_by_the_clock_or_by_a_person(tmp_path: Path) -> None:
+    timed = algo("timed", trigger="scheduled", times=("09:30 buy AAPL",))
+    hand = algo("hand", trigger="manual")
+    assert [one.algo for one in receive(door(tmp_path, timed, algo("a"), hand)).signals] == ["a"]
+    words = refused(door(tmp_path, timed, hand))
+    assert "timed: it is scheduled: alerts do not reach it" in words
+    assert "hand: it is manual: alerts do not reach it" in words
+    named = door(tmp_path, timed, algo("a"), recognise=True)
+    assert "it is scheduled" in refused(named, comment="timed")
+
+
 def test_an_alert_goes_to_every_active_algo_the_highest_priority_first(tmp_path: Path) -> None:
     made = door(tmp_path, algo("a"), algo("b", "two", priority=5), algo("c", "three"), algo("off", active=False))
     got = receive(made, quantity="3").signals

@@ -47,9 +47,10 @@ class House:
         self.rooms: dict[str, Room] = {}
         self.makers: dict[str, Callable[[], dict[str, Any]]] = {}
         self.asked: list[tuple[str, Stage]] = []
+        self.keep_due: Callable[[], bool] = bool
         self.engine = Engine(
             self.stages, self.inbox, self.requests, self.fence, self.book, self.lease, self.make, self.holds,
-            self.database.change_counter(), self.clock,
+            self.database.change_counter(), self.clock, keep_due=lambda: self.keep_due(),
         )  # fmt: skip
 
     def make(self, account: str, standing: Standing | None) -> LiveSession:

@@ -15,7 +15,7 @@ from tests.unit.trading.test_engine import House
 from tests.unit.trading.test_live_session import Room, begun
 from workbench.model import Algo, Group, Hook, HookRules, Stage
 from workbench.ports import Plan, Receipt, Waiting, Wanted
-from workbench.signals import parse_alert
+from workbench.signals import Timetable, parse_alert
 from workbench.store import HookBook, new_hook
 from workbench.trading import LiveSession
 from workbench.trading.reconcile import Reconciler
@@ -115,6 +115,7 @@ CLOSED = "sat 00:00-00:01 UTC"
         ({}, {"active": False}, "its group is inactive or has expired"),
         ({}, {"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "its group is inactive or has expired"),
         ({"conditions": ("price > 500",)}, {}, "condition: not price > 500"),
+        ({"trigger": "manual"}, {}, "algo a is manual now: alerts do not reach it"),
     ],
 )
 def test_what_holds_of_the_algo_now_decides_whatever_held_when_the_alert_came(
@@ -130,6 +131,17 @@ def test_an_algo_that_was_removed_or_drives_another_strategy_acts_no_more(room: 
     assert send(room, hook, "gone", action="buy") == ("refused", "algo gone was removed")
     HookBook(room.database).keep_algo(Algo("a", "other", True))
     assert send(room, hook, "a", action="buy") == ("refused", "algo a drives other now")
+
+
+def test_rules_of_a_hook_hold_what_comes_through_it_whatever_else_has_its_name(room: Room) -> None:
+    HookBook(room.database).create(new_hook("by hand", "s", rules=HookRules(symbols=("OTHER",))), "hash")
+    alert = parse_alert(b'{"ticker": "X", "action": "buy"}')
+    wanted = Wanted("s", alert.to_dict())
+    for source in ("by hand", "webhook:by hand"):
+        room.inbox.keep([Receipt(source, source, alert.meaning, "", (wanted,), datetime.now(UTC))])
+    own, through = room.inbox.waiting()
+    assert room.inbox.plan(own, datetime.now(UTC)).rules is None
+    assert room.inbox.plan(through, datetime.now(UTC)).rules == HookRules(symbols=("OTHER",))
 
 
 def test_windows_and_the_limit_a_day_hold_entries_and_let_exits_and_overrides_pass(room: Room) -> None:
@@ -167,6 +179,34 @@ def keep(house: House, strategy: str, key: str, priority: int = 0, **said: str) 
 
 def statuses(house: House) -> list[tuple[str, str]]:
     return [(row.key, row.status) for row in house.inbox.rows()]
+
+
+def test_a_scheduled_algo_trades_by_the_clock_as_an_alert_would(house: House) -> None:
+    now = datetime.now(UTC)
+    book = HookBook(house.database)
+    line = f"{now + timedelta(hours=1):%H:%M} UTC buy X"
+    book.keep_algo(Algo("timed", "s", True, quantity="shares:3", trigger="scheduled", times=(line,)), new=True)
+    clock = [now]
+    made = Timetable(
+        book.scheduled,
+        house.inbox,
+        lambda _: ["X"],
+        lambda: clock[0],
+        lambda: clock[0].timestamp(),
+        timedelta(minutes=1),
+    )
+    house.keep_due = made.keep_due
+    house.stand(Stage.PAPER, "s")
+    house.look()
+    assert statuses(house) == []
+    clock[0] = (now + timedelta(hours=1)).replace(second=0, microsecond=1)
+    for _ in range(3):
+        house.look()
+        clock[0] += timedelta(seconds=1)
+    [row] = house.inbox.rows()
+    assert (row.status, row.algo, row.signal["size"]) == ("ordered", "timed", "shares:3")
+    house.bar(2)
+    assert [fill.size for fill in house.repository.fills("paper:s")] == [D(3)]
 
 
 def test_what_failed_downstream_is_tried_again_and_what_came_after_it_waits_its_turn(
