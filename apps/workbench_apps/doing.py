@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import BadInput
 from workbench_apps import parts
 from workbench_apps.page import error_html
 
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class Doing:
-    """Does one thing at a time in a thread; an error is shown in a place of its own and leaves the form as it was."""
+    """Does one thing at a time in a thread; an error is shown in a place of its own and leaves the form as it was.
 
-    def __init__(self, page: Page) -> None:
-        self._page, self._is_busy = page, False
+    `labels` are what the form calls the parameters that errors name.
+    """
+
+    def __init__(self, page: Page, labels: Mapping[str, str] | None = None) -> None:
+        self._page, self._is_busy, self._labels = page, False, labels or {}
         self.outcome = parts.html(visible=False, css_classes=["said"])
 
     def do(self, ask: Callable[[], Callable[[], Any]], then: Callable[[Any], None], busy: Any = None) -> None:
@@ -30,6 +34,8 @@ class Doing:
 
         def failed(error: BaseException) -> None:
             self._is_busy = False
+            if isinstance(error, BadInput) and error.parameter in self._labels:
+                error = BadInput(self._labels[error.parameter], error.value, error.problem, error.remedy)
             self.say(error_html(error))
 
         self.say()

@@ -13,6 +13,12 @@ from workbench_apps.parts import ui
 _USUAL = HookRules()
 _EMPTY = {"a_minute": f"{_USUAL.a_minute:g}", "window": f"{_USUAL.window:g}"}
 """What counts where nothing is filled in; other numbers are not asked for then."""
+_LABELS = {
+    "most_size": "Most size (units)", "most_value": "Most value (currency)", "price_within": "Price within (%)",
+    "a_day": "Alerts a day", "a_minute": "Alerts a minute", "age": "Oldest (s)", "window": "A repeat within (s)",
+}  # fmt: skip
+LABELS = {name.replace("_", " "): label for name, label in _LABELS.items()}
+"""What the fields of the numbers are called, by the names that errors have for them."""
 
 
 class HookRulesForm:
@@ -26,18 +32,9 @@ class HookRulesForm:
         self._tradingview = tick("TradingView's addresses")
         self._addresses = line("Further addresses, blanks between", "", 250, "anybody, as in 203.0.113.0/24")
         self._symbols = line("Symbols an entry may be in", "", 220, "all of the strategy's")
-        entry = {
-            "most_size": line("Most size (units)", "", 140, "no limit"),
-            "most_value": line("Most value (currency)", "", 140, "no limit"),
-            "price_within": line("Price within (%)", "", 140, "not asked"),
-        }
-        pace = {
-            "a_day": line("Alerts a day", "", 140, "no limit"),
-            "a_minute": line("Alerts a minute", "", 140, _EMPTY["a_minute"]),
-            "age": line("Oldest (s)", "", 140, "not asked"),
-            "window": line("A repeat within (s)", "", 140, _EMPTY["window"]),
-        }
-        self._numbers = entry | pace
+        empty = _EMPTY | {"price_within": "not asked", "age": "not asked"}
+        self._numbers = {name: line(label, "", 140, empty.get(name, "no limit")) for name, label in _LABELS.items()}
+        entry, pace = list(self._numbers.values())[:3], list(self._numbers.values())[3:]
         for name, widget in self._numbers.items():
             put(widget, _text(getattr(_USUAL, name)))
         self._who = row(self.secret, self._signed, self._sealed, self._tradingview, self._addresses)
@@ -45,9 +42,9 @@ class HookRulesForm:
             self.about, title("Who may send"), self._who,
             note("Whoever has the address may send. TradingView cannot sign; a secret and its addresses are for it."),
             title("What an alert may ask for"),
-            row(self._symbols, *entry.values()),
+            row(self._symbols, *entry),
             note("An entry beyond them is refused or cut; exits pass. The limits of the risk profile hold besides."),
-            title("How many, and how old"), row(*pace.values()),
+            title("How many, and how old"), row(*pace),
             note(
                 "The oldest counts where an alert says when it was made. A repeat, which is not traded again, is the "
                 "same alert once more where it has neither id nor time."

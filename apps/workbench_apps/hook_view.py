@@ -13,7 +13,7 @@ from workbench_apps.confirm import Confirm, text_of
 from workbench_apps.doing import Doing
 from workbench_apps.fields import FORM, button, line, note, row
 from workbench_apps.hook_once import HookOnce
-from workbench_apps.hook_rules import HookRulesForm, rules_of
+from workbench_apps.hook_rules import LABELS, HookRulesForm, rules_of
 from workbench_apps.live_table import LiveTable, filters
 from workbench_apps.outcomes import outcomes_html
 from workbench_apps.parts import ui
@@ -31,7 +31,7 @@ class HookView:
     """A table of hooks; a click shows one."""
 
     def __init__(self, page: Page, changed: Callable[[], None]) -> None:
-        self._page, self._changed, self._doing, self._question = page, changed, Doing(page), Confirm()
+        self._page, self._changed, self._doing, self._question = page, changed, Doing(page, LABELS), Confirm()
         self._chosen: str | None = None
         self._now: SignalsNow | None = None
         self._read: Any = None

@@ -12,7 +12,7 @@ from workbench_apps.confirm import text_of
 from workbench_apps.doing import Doing
 from workbench_apps.fields import FORM, area, button, line, note, put, row, select
 from workbench_apps.hook_once import HookOnce
-from workbench_apps.hook_rules import HookRulesForm
+from workbench_apps.hook_rules import LABELS, HookRulesForm
 from workbench_apps.parts import ui
 from workbench_apps.search_asked import pairs_of
 from workbench_apps.signal_reads import SignalsNow, trades
@@ -40,7 +40,7 @@ class HookWizard:
     """Three steps on one card; the third takes the place of the others until its address is pasted."""
 
     def __init__(self, page: Page, formats: Sequence[Mapping[str, str]], changed: Callable[[], None]) -> None:
-        self._page, self._changed, self._doing = page, changed, Doing(page)
+        self._page, self._changed, self._doing = page, changed, Doing(page, LABELS)
         self._summaries = {row["name"]: row["summary"] for row in formats}
         self._strategies: Mapping[str, str] = {}
         self._taken: set[str] = set()

@@ -99,7 +99,7 @@ def make_hook(page: Any, server: str, name: str) -> tuple[str, str]:
     page.get_by_label("Public address of the server").fill(server)
     page.get_by_label("Alerts a minute").fill("many")
     page.get_by_role("button", name="Make the hook").click()
-    page.locator(".hook-wizard .alert.bad", has_text="a minute many: is no number").wait_for()
+    page.locator(".hook-wizard .alert.bad", has_text="Alerts a minute many: is no number").wait_for()
     for label in ("Alerts a minute", "Oldest (s)", "A repeat within (s)"):
         page.get_by_label(label).fill("")
     page.get_by_role("button", name="Make the hook").click()
@@ -218,7 +218,7 @@ def test_a_hooks_rules_are_changed_by_clicks_and_a_bad_number_is_told_beside_the
         assert form.get_by_label(label).input_value() == usual
         form.get_by_label(label).fill(typed)
     form.get_by_role("button", name="Keep these rules").click()
-    signals.locator(".hooks .said", has_text="age soon: is no number").wait_for()
+    signals.locator(".hooks .said", has_text="Oldest (s) soon: is no number").wait_for()
     assert [form.get_by_label(label).input_value() for label in ("About", "Oldest (s)")] == ["breakouts", "soon"]
     assert desk.webhooks.hook("open")["about"] == ""
     form.get_by_label("Oldest (s)").fill("")

@@ -221,6 +221,8 @@ def test_what_is_listed_of_alerts_tells_repeats_and_refusals(shell: Shell, home:
         (("signals", "replay", "none"), "signal none: unknown"),
         (("signals", "create", "--strategy", "ema_cross", "--ticker", "AAPL", "--action", "hold"), "alert action hold"),
         (("signals", "stats", "--days", "x"), "--days x"),
+        (("signals", "stats", "--days", "0"), "days 0.0: must be above 0"),
+        (("signals", "stats", "--days", "1e9"), "at most 36,500"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named_and_nothing_is_kept(

@@ -52,10 +52,12 @@ class SignalDesk:
 
     def analytics(self, days: float = 30.0) -> dict[str, Any]:
         """What came through each hook in the last days: taken, refused and why, repeats, latency by stage, accuracy."""
+        if not 0 < days <= 36_500:
+            raise BadInput("days", days, "must be above 0 and at most 36,500")
         since = datetime.now(UTC) - timedelta(days=days)
         inbox, desk = self._desk.inbox, self._desk
-        alerts = [row for row in inbox.alerts(None) if row.kept_at >= since]
-        signals = [row for row in inbox.rows() if row.received_at >= since and row.alert_id]
+        alerts = inbox.alerts(since=since)
+        signals = [row for row in inbox.rows(since=since) if row.alert_id]
         orders = desk.orders_on_file.orders_led_to([row.signal_id for row in signals])
         told = {order["order_id"]: order for order in desk.orders_of([row.signal_id for row in signals])}
         fills = desk.orders_on_file.fills()

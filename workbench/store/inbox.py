@@ -152,19 +152,27 @@ class Inbox:
                 raise UnknownName("signal", signal_id, connection.scalars(newest).all())
         return row
 
-    def rows(self, last: int | None = None) -> Sequence[Row[Any]]:
-        """Signals as they are kept, oldest first, at most the `last` ones."""
+    def rows(self, last: int | None = None, since: datetime | None = None) -> Sequence[Row[Any]]:
+        """Signals as they are kept, oldest first, at most the `last` ones, received at or after `since`."""
         query = select(t.signals).order_by(t.signals.c.seq.desc()).limit(last)
+        if since is not None:
+            query = query.where(t.signals.c.signal_id >= id_at(since), t.signals.c.received_at >= since)
         with self._database.reading() as connection:
             return list(reversed(connection.execute(query).all()))
 
     def alerts(
-        self, last: int | None = None, source: str | None = None, ids: Iterable[str] | None = None
+        self,
+        last: int | None = None,
+        source: str | None = None,
+        ids: Iterable[str] | None = None,
+        since: datetime | None = None,
     ) -> Sequence[Row[Any]]:
-        """Alerts as they came, refused ones too, oldest first, at most the `last` ones."""
+        """Alerts as they came, refused ones too, oldest first, at most the `last` ones, kept at or after `since`."""
         query = select(t.alerts).order_by(t.alerts.c.seq.desc()).limit(last)
         if source is not None:
             query = query.where(t.alerts.c.source == source)
+        if since is not None:
+            query = query.where(t.alerts.c.alert_id >= id_at(since), t.alerts.c.kept_at >= since)
         if ids is not None:
             query = query.where(t.alerts.c.alert_id.in_(list(ids)))
         with self._database.reading() as connection:

@@ -337,3 +337,13 @@ def test_a_signal_is_sent_once_more_as_another_attempt_and_taken_back_only_in_ti
     assert [w.override for w in house.inbox.waiting()] == [False, True]
     [again] = house.inbox.keep([receipt_of(new_hook("h", "s"), "k", action="buy")])
     assert (again.signal_ids, again.status) == ((kept.signal_id,), "cancelled")
+
+
+def test_what_came_since_an_instant_is_what_is_read_of_alerts_and_signals(house: House) -> None:
+    keep(house, "s", "before", action="buy")
+    since = house.inbox.rows()[-1].received_at + timedelta(microseconds=1)
+    keep(house, "s", "after", action="buy")
+    assert [row.key for row in house.inbox.alerts(since=since)] == ["after"]
+    assert [row.key for row in house.inbox.rows(since=since)] == ["after"]
+    assert [row.key for row in house.inbox.rows(1, since - timedelta(days=1))] == ["after"]
+    assert len(house.inbox.alerts(since=since - timedelta(days=40_000))) == 2
