@@ -127,4 +127,7 @@ def signal_row(row: Mapping[str, Any], orders: Mapping[str, Mapping[str, Any]]) 
     if not any(wants):
         wants = [f"{order['side']} {exact(order['size'])} {order['symbol']}" for order in led]
     received = clock(row["received_at"], zone=False)
-    return {**row, "received_at": received, "what": ", ".join(wants) or NONE, "orders": len(row["order_ids"])}
+    risk = row["risk"]
+    loss = f" · {number(risk['largest_loss'])}" if risk["level"] in ("low", "medium", "high") else ""
+    told = {"received_at": received, "risk": f"{risk['level']}{loss}", "what": ", ".join(wants) or NONE}
+    return {**row, **told, "orders": len(row["order_ids"])}

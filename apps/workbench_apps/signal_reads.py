@@ -35,7 +35,7 @@ ALERTS = {
 }  # fmt: skip
 SIGNALS = {
     "received_at": "Received (UTC)", "hook": "Hook or source", "strategy": "Strategy", "what": "Wants",
-    "status": "Status", "orders": "Orders", "reason": "Reason",
+    "status": "Status", "risk": "Risk · loss", "orders": "Orders", "reason": "Reason",
 }  # fmt: skip
 
 

@@ -154,7 +154,11 @@ def test_a_hook_is_made_from_nothing_and_an_alert_through_it_is_in_the_log_with_
     assert status == 202, said
     tab(signals, "Log")
     card = signals.locator(".card.signal", has_text="Signal buy 7 AAPL")
-    click_until(row(signals, ".signal-log", "ordered"), card)
+    ordered = row(signals, ".signal-log", "ordered")
+    listed = next(s["risk"] for s in desk.signals() if s["source"] == "webhook:mine")
+    assert float(listed["largest_loss"]) > 0
+    ordered.get_by_text(f"{listed['level']} · {float(listed['largest_loss']):,.2f}").wait_for()
+    click_until(ordered, card)
     for text in (re.compile("buy .* AAPL, market"), "decided after", "Largest loss", "it has no stop"):
         card.get_by_text(text).first.wait_for()
     signals.get_by_role("button", name="Replay (dry run)").click()

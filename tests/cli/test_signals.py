@@ -171,6 +171,7 @@ def test_signals_are_made_shown_taken_back_and_sent_once_more(shell: Shell, home
     assert (real["replay_of"], real["status"]) == (made["signal_id"], "received")
     rows = told(shell, "signals", "list")
     assert [row["status"] for row in rows] == ["cancelled", "received"]
+    assert {row["risk"]["level"] for row in rows} == {"unknown"}
     stats = told(shell, "signals", "stats", "--days", "1")
     assert stats["all"]["accepted"] == 1
     assert {"received", "refused", "repeats", "reasons", "latency_ms", "accuracy", "odd", "signals"} <= stats[

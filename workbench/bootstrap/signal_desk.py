@@ -6,7 +6,6 @@ import json
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workbench.bootstrap.doors import format_of
@@ -43,12 +42,7 @@ class SignalDesk:
         row = self._desk.inbox.row(signal_id)
         alert = next(iter(self._desk.inbox.alerts(1, ids=[row.alert_id])), None) if row.alert_id else None
         orders = self._desk.orders_of([signal_id])
-        standing = self._desk.stage_book.get(row.strategy)
-        equity = None
-        if standing is not None and standing.account:
-            known = {a["account"]: a for a in self._desk.accounts()}
-            equity = Decimal(known[standing.account]["equity"]) if standing.account in known else None
-        return signal_detail(row, alert, orders, equity)
+        return signal_detail(row, alert, orders, self._desk.equity_of)
 
     def analytics(self, days: float = 30.0) -> dict[str, Any]:
         """What came through each hook in the last days: taken, refused and why, repeats, latency by stage, accuracy."""

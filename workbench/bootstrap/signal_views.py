@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -65,7 +65,9 @@ def alert_row(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def signal_detail(row: Any, alert: Any, orders: Sequence[Mapping[str, Any]], equity: Decimal | None) -> dict[str, Any]:
+def signal_detail(
+    row: Any, alert: Any, orders: Sequence[Mapping[str, Any]], equity_of: Callable[[str], Decimal | None]
+) -> dict[str, Any]:
     """A signal with all that is known of it."""
     return {
         "signal_id": row.signal_id, "alert_key": row.key, "status": row.status, "reason": row.reason,
@@ -74,7 +76,7 @@ def signal_detail(row: Any, alert: Any, orders: Sequence[Mapping[str, Any]], equ
         "not_before": iso(row.not_before) if row.not_before else None, "replay_of": row.replay_of,
         "override": row.override, "alert": row.alert, "order_ids": [order["order_id"] for order in orders],
         "came_as": alert_row(alert) if alert is not None else None, "latency_ms": stage_times(row, alert, orders),
-        "risk": risk_of(row, orders, equity),
+        "risk": risk_of(row, orders, equity_of),
     }  # fmt: skip
 
 
@@ -92,7 +94,9 @@ def stage_times(row: Any, alert: Any, orders: Sequence[Mapping[str, Any]]) -> di
     return found
 
 
-def risk_of(row: Any, orders: Sequence[Mapping[str, Any]], equity: Decimal | None) -> dict[str, Any]:
+def risk_of(
+    row: Any, orders: Sequence[Mapping[str, Any]], equity_of: Callable[[str], Decimal | None]
+) -> dict[str, Any]:
     """What a signal puts at risk: the largest loss down to its stop, or all of its value where it has none.
 
     The level is low up to 1 percent of the account's equity, medium up to 5, else high; `none` for an exit.
@@ -102,9 +106,11 @@ def risk_of(row: Any, orders: Sequence[Mapping[str, Any]], equity: Decimal | Non
         return {"level": "none", "largest_loss": "0", "basis": "it closes", "warning": ""}
     price = Decimal(signal["reference_price"]) if signal.get("reference_price") else None
     opened = [o for o in orders if not o.get("reduce_only") and o.get("parent_id") is None]
-    if price is None or not opened:
-        return {"level": "unknown", "largest_loss": None, "basis": "it led to no order", "warning": WARNING}
     size = sum((Decimal(order["size"]) for order in opened), Decimal(0))
+    if row.status == "denied":
+        return {"level": "none", "largest_loss": "0", "basis": "the risk rules denied it", "warning": ""}
+    if price is None or not size:
+        return {"level": "unknown", "largest_loss": None, "basis": "it led to no order", "warning": WARNING}
     stop = (signal.get("protection") or {}).get("stop")
     short = signal.get("direction") == "short"
     value = MONEY_CONTEXT.multiply(size, price)
@@ -112,7 +118,8 @@ def risk_of(row: Any, orders: Sequence[Mapping[str, Any]], equity: Decimal | Non
     basis = f"to its stop, {Decimal(stop):f} percent away" if stop else "all of its value: it has no stop"
     if short and not stop:
         basis = "its value; a short without a stop can lose more"
-    share = None if not equity or equity <= 0 else loss / equity * 100
+    equity = equity_of(str(opened[0]["account"]))
+    share = None if not equity or equity <= 0 else MONEY_CONTEXT.divide(loss * 100, equity)
     level = "high" if share is None or share > MEDIUM or (short and not stop) else "medium" if share > LOW else "low"
     return {
         "level": level, "largest_loss": f"{loss:.2f}", "basis": basis, "warning": WARNING,

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from workbench.bootstrap.boarding import board_of
@@ -167,9 +167,17 @@ class TradingDesk:
     # ---- what happened -----------------------------------------------------------------------------------------------
 
     def signals(self, last: int | None = None) -> list[dict[str, Any]]:
-        """Everything that wanted to trade, oldest first, with what came of it."""
+        """Everything that wanted to trade, oldest first, with what came of it and the risk it stands for."""
         rows = self.inbox.rows(last)
-        return signal_rows(rows, self.orders_on_file.orders_led_to([row.signal_id for row in rows]))
+        orders = self.orders_on_file.orders_led_to([row.signal_id for row in rows])
+        return signal_rows(rows, orders, cache(self.equity_of))
+
+    def equity_of(self, account: str) -> Decimal | None:
+        """An account's equity after its last bar, its cash at first where it had none yet; None for one not opened."""
+        last = self.session_book.equity(account, 1)
+        if last:
+            return last[-1][1]
+        return next((Decimal(row.cash) for row in self.session_book.accounts() if row.account == account), None)
 
     def orders(self, last: int | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """Orders, oldest first, each with its history, its latencies by stage, and what is open about it."""

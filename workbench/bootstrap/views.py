@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
+from workbench.bootstrap.signal_views import risk_of
 from workbench.model import MONEY_CONTEXT, Order, iso
 from workbench.ports import GateAnswer, SessionRow, StageEvent, Standing
 
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from workbench.trading import Ledger
 
 
-def signal_rows(rows: Sequence[Any], orders: Sequence[Order]) -> list[dict[str, Any]]:
-    """Signals with the orders each led to, its children left out."""
-    led: dict[str, list[str]] = defaultdict(list)
+def signal_rows(
+    rows: Sequence[Any], orders: Sequence[Order], equity_of: Callable[[str], Decimal | None]
+) -> list[dict[str, Any]]:
+    """Signals with the orders each led to, its children left out, and its risk."""
+    led: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for order in orders:
         if order.parent_id is None:
-            led[order.signal_id].append(order.order_id)
+            led[order.signal_id].append({
+                "order_id": order.order_id, "account": order.account, "size": f"{order.size:f}",
+                "reduce_only": order.reduce_only,
+            })  # fmt: skip
     return [
         {
             "signal_id": row.signal_id,
@@ -34,7 +40,8 @@ def signal_rows(rows: Sequence[Any], orders: Sequence[Order]) -> list[dict[str, 
             "algo": row.algo,
             "alert_id": row.alert_id,
             "alert": row.alert,
-            "order_ids": led[row.signal_id],
+            "order_ids": [order["order_id"] for order in led[row.signal_id]],
+            "risk": risk_of(row, led[row.signal_id], equity_of),
         }
         for row in rows
     ]
