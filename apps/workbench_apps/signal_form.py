@@ -54,10 +54,13 @@ class SignalForm:
             self._strategy.options = {f"{name} · {stage}": name for name, stage in now.strategies.items()}
             self._strategy.value = kept if kept in now.strategies else next(iter(now.strategies), None)
         algos = _NO_ALGO | {f"algo {a['name']}": name for name, a in now.algos.items() if a["active"]}
+        chosen = self._algo.value or ""
+        if chosen not in algos.values():  # gone meanwhile: that is told, and nothing else made in its place
+            algos[f"algo {chosen}"] = chosen
         if self._algos != algos:
-            self._algos, chosen = algos, self._algo.value
+            self._algos = algos
             self._algo.options = algos
-            self._algo.value = chosen if chosen in algos.values() else ""
+            self._algo.value = chosen
 
     def _fold(self) -> None:
         self._form.visible = not self._form.visible

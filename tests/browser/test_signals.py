@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from tests.browser.conftest import app, bench_of, click_until, engine_of, wait_until, watched_page, webhook_server
 from tests.browser.test_app import no_sideways_scroll
 from workbench.bootstrap.trading_desk import TradingDesk
 from workbench.model import HookRules
-from workbench.store.signal_tables import algos
 
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 WHOLE_PAGE = """() => {
@@ -161,6 +159,7 @@ def test_a_hook_is_made_from_nothing_and_an_alert_through_it_is_in_the_log_with_
     click_until(ordered, card)
     for text in (re.compile("buy .* AAPL, market"), "decided after", "Largest loss", "it has no stop"):
         card.get_by_text(text).first.wait_for()
+    wait_until(desk.positions, "the fill at the next bar")
     signals.get_by_role("button", name="Replay (dry run)").click()
     signals.locator(".signal-view .outcomes", has_text="ignored").get_by_text("already long").wait_for()
     assert [s["status"] for s in desk.signals() if s["source"] == "webhook:mine"] == ["ordered"]
@@ -297,18 +296,23 @@ def test_an_algo_and_a_group_by_clicks_and_a_bad_value_is_told_beside_the_form(s
     assert (desk.webhooks.group("screens")["algos"], desk.webhooks.group("screens")["route"]) == (["apple"], "first")
 
 
-def test_the_engine_acts_on_an_algos_own_time_and_the_log_shows_it(signals: Any, desk: TradingDesk) -> None:
-    now = datetime.now(UTC)
-    times = [f"{now + timedelta(minutes=m):%H:%M} exit AAPL" for m in (0, 1)]  # the first may be too old by then
-    with desk.database.transaction() as connection:
-        desk.webhooks.change_algo("close", times=times)
-        connection.execute(update(algos).values(changed_at=now - timedelta(hours=1)))
+def test_a_signal_by_hand_through_an_algo_that_is_gone_is_refused_and_not_made_without_it(
+    signals: Any, desk: TradingDesk
+) -> None:
+    before = len(desk.signals())
     tab(signals, "Log")
-    row(signals, ".signal-log", "algo:close").filter(has_text=re.compile("ordered|ignored")).wait_for()
-    signal = next(s for s in desk.signals() if s["source"] == "algo:close")
-    assert (signal["algo"], signal["alert"]["action"]) == ("close", "exit")
-    tab(signals, "Groups and algos")
+    signals.get_by_role("button", name="Make a signal by hand …").click()
+    signals.get_by_label("Rules of").select_option("algo close")
     desk.webhooks.remove_algo("close")
+    signals.locator("select", has=signals.locator("option:text-is('algo apple')")).wait_for()
+    signals.get_by_label("Ticker", exact=True).fill("AAPL")
+    signals.get_by_role("button", name="Make the signal").click()
+    signals.locator(".signal-log .alert.bad", has_text="algo close: unknown").wait_for()
+    assert len(desk.signals()) == before
+    signals.get_by_label("Rules of").select_option("algo apple")
+    signals.get_by_role("button", name="Make the signal").click()
+    wait_until(lambda: desk.signals()[-1]["algo"] == "apple", "the signal through the algo")
+    tab(signals, "Groups and algos")
 
 
 def test_a_group_and_its_algo_are_removed_by_clicks_the_group_first(signals: Any, desk: TradingDesk) -> None:

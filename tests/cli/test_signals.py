@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Done
 from tests.support import receipt_of, stand
 from workbench import open_workbench
+from workbench.errors import BadInput
 from workbench.model import Stage
 from workbench.store import TradingDatabase
 
@@ -136,6 +137,21 @@ def test_a_scheduled_algo_is_made_tested_and_turned_into_one_that_waits_for_a_pe
     told(shell, "algos", "change", "close", "--active", "no")
     assert "algo close: is inactive" in shell(*create, "buy", "--algo", "close").err
     assert len(told(shell, "signals")) == 1
+
+
+def test_an_algo_that_would_refuse_its_own_times_can_be_switched_off_and_not_on(shell: Shell, home: Path) -> None:
+    told(shell, "algos", "create", "a", "--strategy", "ema_cross", "--at", "15:15 exit APPL", "--active", "yes")
+    desk = open_workbench(home).trading
+    desk.session_book.begin("ema_cross", "paper:ema_cross", {"kind": "loop"})
+    desk.session_book.set_symbols("paper:ema_cross", ["AAPL"])
+    with pytest.raises(BadInput, match=r"times \[5\]: must be a list of texts"):
+        desk.webhooks.change_algo("a", times=[5])
+    desk.database.close()
+    assert told(shell, "algos", "change", "a", "--expires", "2090-01-01")["active"] is True
+    assert told(shell, "algos", "change", "a", "--active", "no")["next_at"] is None
+    assert "alert ticker APPL: unknown" in shell("algos", "change", "a", "--active", "yes").err
+    changed = told(shell, "algos", "change", "a", "--active", "yes", "--at", "15:15 exit AAPL")
+    assert datetime.now(UTC) - datetime.fromisoformat(changed["armed_at"]) < timedelta(minutes=1)
 
 
 def test_a_test_says_what_an_alert_would_do_and_keeps_nothing(shell: Shell, home: Path, tmp_path: Path) -> None:

@@ -180,8 +180,9 @@ class HookDesk:
 
     def create_algo(self, name: str, strategy: str, **fields: Any) -> dict[str, Any]:
         """Make an algo, inactive unless told otherwise; `fields` are those of `workbench.model.Algo`."""
-        fields |= {"name": name, "strategy": self._desk.name_of(strategy)}
-        self.book.keep_algo(self._timed(_made(Algo, fields)), new=True)
+        made = _made(Algo, {**fields, "name": name, "strategy": self._desk.name_of(strategy)})
+        self._check_times(made)
+        self.book.keep_algo(made, new=True)
         return self.algo(name)
 
     def change_algo(self, name: str, **fields: Any) -> dict[str, Any]:
@@ -190,15 +191,17 @@ class HookDesk:
             fields["strategy"] = self._desk.name_of(fields["strategy"])
         if fields.get("trigger", BY_TIME) != BY_TIME:
             fields.setdefault("times", [])
-        self.book.keep_algo(self._timed(_made(Algo, to_json(self.book.algo(name)) | fields)))
+        changed = _made(Algo, {k: v for k, v in to_json(self.book.algo(name)).items() if k != "armed_at"} | fields)
+        if changed.active and not fields.keys() <= {"about", "expires_at", "priority", "entries_a_day", "zone"}:
+            self._check_times(changed)
+        self.book.keep_algo(changed)
         return self.algo(name)
 
-    def _timed(self, algo: Algo) -> Algo:
-        """An algo that takes what it is to do at its own times. Raises BadInput where it would refuse that."""
+    def _check_times(self, algo: Algo) -> None:
+        """Raise BadInput where an algo would refuse what it is to do at its own times."""
         for line in algo.times:
             moment = Moment.parse(line)
             taken_by(algo, Alert(moment.ticker, moment.action), self._desk.symbols_of(algo.strategy))
-        return algo
 
     def remove_algo(self, name: str) -> None:
         """Take an algo away that is in no group."""
@@ -276,7 +279,7 @@ def _amount(name: str, value: Any) -> str | None:
 
 def _made(kind: type[Any], fields: Mapping[str, Any]) -> Any:
     """An algo or a group of fields as JSON values, as they come from a person."""
-    known = set(kind.__dataclass_fields__)
+    known = kind.__dataclass_fields__.keys() - {"armed_at"}
     for name in fields:
         if name not in known:
             raise UnknownName(f"{kind.__name__.lower()} field", name, known)
@@ -289,6 +292,7 @@ def _made(kind: type[Any], fields: Mapping[str, Any]) -> Any:
             raise BadInput("expires at", expires, "is no time", "as in 2027-01-31T15:30+05:30") from None
         values["expires_at"] = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     for name in ("windows", "conditions", "times", "algos"):
-        if isinstance(values.get(name), str):
-            raise BadInput(name, values[name], "must be a list")
+        given = values.get(name, ())
+        if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+            raise BadInput(name, given, "must be a list of texts")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

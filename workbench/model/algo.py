@@ -28,8 +28,10 @@ ALL, FIRST = "all", "first"
 
 _NAME = re.compile(r"[^\W\d_][\w .:-]{0,59}")
 _WINDOW = re.compile(r"(?:(\w{3})(?:-(\w{3}))?\s+)?(\d\d?:\d\d)-(\d\d?:\d\d)(?:\s+(\S+))?")
-_MOMENT = re.compile(r"(?:(\w{3})(?:-(\w{3}))?\s+)?(\d\d?:\d\d)(?:\s+(\S*/\S+|UTC))?\s+(\w+)\s+(\S+)")
+_MOMENT = re.compile(r"(?:(\w{3})(?:-(\w{3}))?\s+)?(\d\d?:\d\d)(?:\s+(\S+))?\s+(\w+)\s+(\S+)")
 _MOMENT_REMEDY = 'as in "mon-fri 15:15 Asia/Kolkata exit INFY"'
+MOST_TIMES, MOST_TICKER = 50, 100
+"""Times of one algo, and characters of the ticker in one."""
 _CONDITION = re.compile(r"(\w+)\s*(<=|>=|!=|=|<|>|\bin\b|\bcontains\b)\s*(.+)")
 CONDITION_FIELDS = ("ticker", "action", "position", "quantity", "price", "comment", "order_id", "strategy")
 _NUMBERS = ("quantity", "price")
@@ -107,13 +109,15 @@ class Moment:
         first, last, at, zone, action, ticker = match.groups()
         if action.lower() not in ALGO_ACTIONS[:-1]:
             raise BadInput("time", text, f"{action} is none of {', '.join(ALGO_ACTIONS[:-1])}", remedy)
+        if len(ticker) > MOST_TICKER or not ticker.isprintable():
+            raise BadInput("time ticker", ascii(ticker), f"must hold at most {MOST_TICKER} characters that can be read")
         days = _days("time", first, last, remedy)
         return Moment(days, _time("time", at, remedy), _zone("time", zone, remedy), action.lower(), ticker)
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The instants after one and up to another, that one included, in UTC, oldest first."""
         zone = ZoneInfo(self.zone)
-        day = after.astimezone(zone).date()
+        day = after.astimezone(zone).date() - timedelta(days=1)  # where clocks go forward over midnight it is the next
         while day <= until.astimezone(zone).date():
             instant = datetime.combine(day, self.at, zone).astimezone(UTC)
             if day.weekday() in self.days and after < instant <= until:
@@ -206,7 +210,8 @@ class Condition:
 class Algo:
     """What the signals of a group, its own `times` or a person make one promoted strategy do, in its account.
 
-    `trigger` is signal, scheduled or manual; a scheduled one alone has times, as `Moment` reads them.
+    `trigger` is signal, scheduled or manual; a scheduled one alone has times, as `Moment` reads them. `armed_at` is
+    since when it does what it does, as whoever keeps it tells: no time before that is its.
     `actions` turns a sender's action into another (or into ignore); `sides` limits entries, never exits. `quantity` is
     signal, strategy or a size rule; `entries_a_day` counts by the days of `zone`. It acts inside one of its windows,
     where it has any, while all `conditions` hold, until `expires_at`; exits pass windows and limits. `aliases` are
@@ -229,12 +234,15 @@ class Algo:
     priority: int = 0
     trigger: str = BY_SIGNAL
     times: tuple[str, ...] = ()
+    armed_at: datetime | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name("algo name", self.name))
         if self.trigger not in TRIGGERS:
             raise BadInput("trigger", self.trigger, f"must be one of {', '.join(TRIGGERS)}")
         object.__setattr__(self, "times", tuple(dict.fromkeys(str(Moment.parse(text)) for text in self.times)))
+        if len(self.times) > MOST_TIMES:
+            raise BadInput("times", f"{len(self.times)} of them", f"must be at most {MOST_TIMES}", "make a second algo")
         if self.trigger == BY_TIME and not self.times:
             raise BadInput("times", "", "are missing for a scheduled algo", _MOMENT_REMEDY)
         if self.times and self.trigger != BY_TIME:

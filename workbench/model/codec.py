@@ -16,7 +16,7 @@ from workbench.model.times import iso
 
 V = TypeVar("V")
 
-_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time", "good_till", "at", "revoked_at")
+_TIMES = ("created_at", "expires_at", "bar_time", "available_at", "time", "good_till", "at", "revoked_at", "armed_at")
 _AMOUNTS = (
     "size", "price", "fee", "reference_price", "factor", "stop", "target", "trail", "filled", "level", "tick", "lot",
     "entry_price", "realised", "extreme", "limit", "display", "slice_size", "slice_pause", "average_price", "amount",

@@ -67,7 +67,10 @@ def taken_by(algo: Algo, alert: Alert, symbols: Collection[str]) -> Alert:
     words = _why_not(algo, alert, turned)
     if words or turned is None:
         raise BadInput("algo", algo.name, words)
-    return placed(turned, symbols, algo.aliases)
+    found = placed(turned, symbols, algo.aliases)
+    if words := _why_not(algo, found, found):  # as the engine will see it
+        raise BadInput("algo", algo.name, words)
+    return found
 
 
 def placed(alert: Alert, symbols: Collection[str], aliases: Mapping[str, str]) -> Alert:

@@ -74,6 +74,14 @@ class AlertBatch:
         found = self._known.get((receipt.source, key))
         return None if found is None else self._repeat(receipt, found)
 
+    def unknown(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """Those with whose keys there is nothing."""
+        keyed: dict[str, set[str]] = defaultdict(set)
+        for receipt in receipts:
+            keyed[receipt.source].add(receipt.key or "")
+        self._look_up(keyed)
+        return [receipt for receipt in receipts if (receipt.source, receipt.key or "") not in self._known]
+
     def keep(self, receipts: Sequence[Receipt]) -> list[Kept]:
         """Write what is new, count what is not: an answer each, in their order."""
         keyed: dict[str, set[str]] = defaultdict(set)

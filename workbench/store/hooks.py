@@ -11,12 +11,14 @@ from sqlalchemy import Connection, Row, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import BadInput, UnknownName
-from workbench.model import Algo, Group, Hook, HookRules, from_json, new_id, to_json
+from workbench.model import BY_TIME, Algo, Group, Hook, HookRules, from_json, new_id, to_json
 from workbench.store import signal_tables as t
 from workbench.store.journal import write
 from workbench.store.trading import TradingDatabase, wall
 
 N = TypeVar("N", Algo, Group)
+_DOES = ("active", "strategy", "trigger", "times", "quantity", "sides", "actions", "aliases")
+"""What of an algo says what it does at its times."""
 
 
 class HookBook:
@@ -119,8 +121,18 @@ class HookBook:
     # ---- groups and algos --------------------------------------------------------------------------------------------
 
     def keep_algo(self, algo: Algo, *, new: bool = False) -> None:
-        """Keep an algo; a `new` one only where its name is free, else one there is."""
-        self._keep(t.algos, "algo", algo.name, to_json(algo), new)
+        """Keep an algo; a `new` one only where its name is free, else one there is.
+
+        A scheduled one is armed from now on, save where it did the same before.
+        """
+        with self._database.transaction() as connection:
+            armed_at = wall() if algo.trigger == BY_TIME else None
+            doc = None if new else connection.scalar(select(t.algos.c.doc).where(t.algos.c.name == algo.name))
+            if doc is not None:
+                before = from_json(Algo, doc)
+                if before.armed_at and all(getattr(before, name) == getattr(algo, name) for name in _DOES):
+                    armed_at = before.armed_at
+            self._keep(t.algos, "algo", algo.name, to_json(replace(algo, armed_at=armed_at)), new)
 
     def keep_group(self, group: Group, *, new: bool = False) -> None:
         """Keep a group; a `new` one only where its name is free. Raises UnknownName for algos there are not."""
@@ -172,11 +184,11 @@ class HookBook:
             docs = connection.scalars(select(t.algos.c.doc).order_by(t.algos.c.name)).all()
         return [from_json(Algo, doc) for doc in docs]
 
-    def scheduled(self) -> Sequence[tuple[Algo, datetime]]:
-        """Every active algo that has times, and since when it is as it is."""
+    def scheduled(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every active algo that has times, by name, as JSON values: one that cannot be read hides no other."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(t.algos.c.doc, t.algos.c.changed_at).order_by(t.algos.c.name)).all()
-        return [(from_json(Algo, doc), at) for doc, at in rows if doc.get("active") and doc.get("times")]
+            rows = connection.execute(select(t.algos.c.name, t.algos.c.doc).order_by(t.algos.c.name)).all()
+        return {name: doc for name, doc in rows if doc.get("active") and doc.get("times")}
 
     def groups(self) -> Sequence[Group]:
         """Every group, by name."""

@@ -43,6 +43,12 @@ class Inbox:
         with self._database.reading() as connection:
             return AlertBatch(connection, 0, wall()).find(receipt)
 
+    def keep_unknown(self, receipts: Sequence[Receipt]) -> int:
+        """Keep those with whose keys nothing is kept yet, and say how many; the others are not counted as repeats."""
+        with self._database.reading() as connection:
+            new = AlertBatch(connection, 0, wall()).unknown(receipts)
+        return len(self.keep(new)) if new else 0
+
     # ---- the engine's side -------------------------------------------------------------------------------------------
 
     def waiting(self, limit: int = 100, without: Collection[str] = ()) -> Sequence[Waiting]:

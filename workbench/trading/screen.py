@@ -8,9 +8,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from workbench.errors import BadInput
-from workbench.model import BY_SIGNAL, MONEY_CONTEXT, Caps, Condition, Protection, SizeRequest, Window, size_as_sent
+from workbench.model import (
+    BY_SIGNAL,
+    BY_TIME,
+    MONEY_CONTEXT,
+    Caps,
+    Condition,
+    Protection,
+    SizeRequest,
+    Window,
+    size_as_sent,
+)
 from workbench.ports import Plan, Waiting
-from workbench.signals import Alert, symbol_of
+from workbench.signals import SOURCE, Alert, symbol_of
 from workbench.trading.price_watch import Last
 
 LATER = "later"
@@ -29,7 +39,7 @@ def why_refused(plan: Plan, waiting: Waiting, alert: Alert, now: datetime) -> st
 
     What an algo was when the alert came may not be what it is now: it is asked as it is.
     """
-    from_hook = waiting.source.startswith("webhook:")
+    from_hook, from_clock = waiting.source.startswith("webhook:"), waiting.source.startswith(SOURCE)
     if from_hook and plan.rules is None:
         return "its hook is not there any more"
     if not waiting.algo:
@@ -43,6 +53,8 @@ def why_refused(plan: Plan, waiting: Waiting, alert: Alert, now: datetime) -> st
         return f"algo {algo.name} is inactive"
     if from_hook and algo.trigger != BY_SIGNAL:
         return f"algo {algo.name} is {algo.trigger} now: alerts do not reach it"
+    if from_clock and algo.trigger != BY_TIME:
+        return f"algo {algo.name} is {algo.trigger} now: it has no times"
     if not plan.group_active:
         return "its group is inactive or has expired"
     if algo.expires_at is not None and now >= algo.expires_at:

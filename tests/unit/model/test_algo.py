@@ -92,6 +92,9 @@ def test_a_window_written_out_is_read_as_itself(first: int, last: int, start: in
          ["2026-03-08T07:30:00+00:00"]),  # clocks go from 2 to 3: at 03:30 there
         ("01:30 America/New_York buy X", "2026-11-01T00:00:00+00:00", "2026-11-02T00:00:00+00:00",
          ["2026-11-01T05:30:00+00:00"]),  # comes twice that night: the first
+        ("sat 23:30 America/Nuuk buy X", "2024-03-31T01:20:00+00:00", "2024-03-31T01:40:00+00:00",
+         ["2024-03-31T01:30:00+00:00"]),  # clocks go forward over midnight: on the Sunday there
+        ("09:15 Japan buy X", "2026-01-05T00:14:00+00:00", "2026-01-05T00:16:00+00:00", ["2026-01-05T00:15:00+00:00"]),
         ("09:30 America/New_York buy X", "2026-03-06T12:00:00+00:00", "2026-03-09T20:00:00+00:00",
          ["2026-03-06T14:30:00+00:00", "2026-03-07T14:30:00+00:00", "2026-03-08T13:30:00+00:00",
           "2026-03-09T13:30:00+00:00"]),
@@ -127,7 +130,9 @@ def test_stretches_of_time_side_by_side_hold_each_instant_of_a_moment_once(
         ("", "time"), ("09:00", "cannot be read"), ("09:00 buy", "cannot be read"), ("25:00 buy X", "no time of a day"),
         ("xyz 09:00 buy X", "time day xyz"), ("09:00 Mars/Base buy X", "time zone Mars/Base"),
         ("mon-fri 09:00 UTC hold X", "hold is none of"), ("09:00 ignore X", "ignore is none of"),
-        ("09:00 Asia/Kolkata buy X Y", "cannot be read"),
+        ("09:00 Asia/Kolkata buy X Y", "cannot be read"), ("09:00 buy X\udcff", "time ticker"),
+        ("09:00 buy X\x00", "time ticker"), (f"09:00 buy {'X' * 101}", "at most 100 characters"),
+        ("09:00 BTC/USD buy X", "time zone BTC/USD"),
     ],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(text: str, words: str) -> None:
@@ -151,6 +156,7 @@ def test_a_scheduled_algo_has_times_and_no_other_has() -> None:
         ({"trigger": "scheduled"}, "times '': are missing"),
         ({"times": ("09:30 buy X",)}, "are those of a signal algo; make it scheduled"),
         ({"trigger": "manual", "times": ("09:30 buy X",)}, "are those of a manual algo"),
+        ({"trigger": "scheduled", "times": tuple(f"09:{m:02} buy X" for m in range(51))}, "must be at most 50"),
         ({"trigger": "cron"}, "trigger cron: must be one of signal, scheduled, manual"),
     ):
         with pytest.raises(BadInput, match=words):

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from workbench.model import Algo
 from workbench.signals import Timetable
 from workbench.store import HookBook, Inbox, TradingDatabase
+from workbench.store.signal_tables import algos
 
 MINUTE = timedelta(minutes=1)
 TRADED = {"s": ["AAPL"], "new": []}
@@ -179,10 +181,99 @@ def test_a_change_at_the_very_time_costs_no_signal_of_a_line_that_stayed(
     assert len(desk.signals()) == 1
 
 
+def test_what_was_due_before_an_algo_did_something_else_is_not_acted_on_by_a_running_engine(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.store.hooks.wall", lambda: desk.now)
+    running = desk.timetable()
+    line = desk.at(1)
+    desk.keep(line)
+    desk.keep(line, name="gone")
+    desk.keep(line, name="same")
+    running.keep_due()
+    desk.wait(1.1)  # it was busy
+    desk.keep(line, new=False, active=False)
+    desk.keep(line, new=False, quantity="shares:1000")
+    desk.book.remove_algo("gone")
+    desk.keep(line, name="gone", strategy="new")
+    desk.keep(line, name="same", new=False, about="other words", priority=2)
+    running.keep_due()
+    desk.timetable().keep_due()
+    assert desk.signals() == [("same", "buy", "AAPL")]
+
+
+def test_a_harmless_change_does_not_hide_what_was_missed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.store.hooks.wall", lambda: desk.now)
+    line = desk.at(1)
+    desk.keep(line)
+    desk.wait(30)
+    desk.keep(line, new=False, about="other words")
+    desk.timetable().keep_due()
+    assert desk.kept() == [("algo:a", "refused")]
+
+
+def test_a_clock_that_was_ahead_and_is_put_right_costs_nothing_that_comes_after(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.store.hooks.wall", lambda: desk.now)
+    desk.keep(desk.at(200))
+    desk.wait(180)
+    desk.keep(desk.at(-165), name="c")
+    running = desk.timetable()
+    running.keep_due()
+    desk.now -= 180 * MINUTE
+    desk.keep(desk.at(10), name="b")
+    desk.wait(9.995)
+    desk.wait(0.01)  # the first look since is just after the time
+    running.keep_due()
+    for _ in range(200):
+        desk.wait(1)
+        running.keep_due()
+    assert sorted(desk.signals()) == [("a", "buy", "AAPL"), ("b", "buy", "AAPL"), ("c", "buy", "AAPL")]
+
+
+def test_a_clock_that_leaps_far_ahead_tells_of_one_day(desk: Desk) -> None:
+    desk.keep(desk.at(1))
+    running = desk.timetable()
+    running.keep_due()
+    desk.wait(3 * 365 * 24 * 60)
+    running.keep_due()
+    assert desk.kept() == [("algo:a", "refused")]
+
+
+def test_an_algo_that_cannot_be_read_is_told_once_and_holds_up_no_other(desk: Desk) -> None:
+    desk.keep(desk.at(1))
+    desk.keep(desk.at(1), name="b")
+    running = desk.timetable()
+    for doc in ({"times": ["09:30 Nowhere/Gone buy AAPL"]}, {"zone": 5}, {"unheard": "of"}, {"name": None}):
+        with desk.database.transaction() as connection:
+            kept = connection.scalar(select(algos.c.doc).where(algos.c.name == "a"))
+            connection.execute(update(algos).where(algos.c.name == "a").values(doc=kept | doc))
+        for timetable in (running, running, desk.timetable()):
+            desk.seconds += 2
+            timetable.keep_due()
+    assert [row.source for row in desk.inbox.alerts()] == ["algo:a"] * 4
+    assert "algo a: cannot be read, and none of its times is acted on" in desk.inbox.alerts()[0].reason
+    desk.wait(1)
+    running.keep_due()
+    assert desk.signals() == [("b", "buy", "AAPL")]
+
+
+def test_at_one_instant_the_highest_priority_goes_first(desk: Desk) -> None:
+    for name, priority in (("a", 0), ("b", 10), ("c", 5)):
+        desk.keep(desk.at(1), name=name, priority=priority)
+    running = desk.timetable()
+    running.keep_due()
+    desk.wait(1)
+    running.keep_due()
+    assert [algo for algo, _, _ in desk.signals()] == ["b", "c", "a"]
+
+
 def test_what_the_algo_itself_does_not_take_is_in_the_log_with_the_reason(desk: Desk) -> None:
     desk.keep(desk.at(1, "short AAPL"), name="long only", sides="long")
     desk.keep(desk.at(1, "buy INFY"), name="unknown")
     desk.keep(desk.at(1, "buy INFY"), name="yet unknown", strategy="new")
+    desk.keep(desk.at(1, "buy APPLE"), name="twice", aliases={"APPLE": "AAPL"}, conditions=("ticker = APPLE",))
     desk.keep(desk.at(1, "sell APPLE"), name="turned", actions={"sell": "exit"}, aliases={"APPLE": "AAPL"})
     running = desk.timetable()
     running.keep_due()
@@ -191,6 +282,7 @@ def test_what_the_algo_itself_does_not_take_is_in_the_log_with_the_reason(desk: 
     reasons = {row.source: row.reason for row in desk.inbox.alerts() if row.status == "refused"}
     assert reasons == {
         "algo:long only": "algo long only: it takes no short entries",
+        "algo:twice": "algo twice: not ticker = APPLE",  # by then it is AAPL
         "algo:unknown": "alert ticker INFY: unknown; known: AAPL; the strategy trades only these",
     }
     assert sorted(desk.signals()) == [("turned", "exit", "AAPL"), ("yet unknown", "buy", "INFY")]

@@ -133,6 +133,17 @@ def test_an_algo_that_was_removed_or_drives_another_strategy_acts_no_more(room: 
     assert send(room, hook, "a", action="buy") == ("refused", "algo a drives other now")
 
 
+def test_a_time_of_an_algo_that_has_none_any_more_is_not_acted_on(room: Room) -> None:
+    HookBook(room.database).keep_algo(Algo("a", "s", True, trigger="manual"), new=True)
+    alert = parse_alert(b'{"ticker": "X", "action": "buy"}')
+    room.inbox.keep(
+        [Receipt("algo:a", "k", alert.meaning, "", (Wanted("s", alert.to_dict(), "a"),), datetime.now(UTC))]
+    )
+    [waiting] = room.inbox.waiting()
+    words = ("refused", "algo a is manual now: it has no times")
+    assert room.session.handle_alert(waiting, room.inbox.plan(waiting, datetime.now(UTC))) == words
+
+
 def test_rules_of_a_hook_hold_what_comes_through_it_whatever_else_has_its_name(room: Room) -> None:
     HookBook(room.database).create(new_hook("by hand", "s", rules=HookRules(symbols=("OTHER",))), "hash")
     alert = parse_alert(b'{"ticker": "X", "action": "buy"}')
