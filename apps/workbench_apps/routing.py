@@ -13,6 +13,7 @@ from workbench_apps.doing import Doing
 from workbench_apps.fields import FORM, button
 from workbench_apps.group_form import GroupForm
 from workbench_apps.live_table import LiveTable, filters
+from workbench_apps.outcomes import outcomes_html
 from workbench_apps.parts import ui
 from workbench_apps.signal_reads import ALGOS, GROUPS, SignalsNow
 from workbench_apps.theme import escape
@@ -62,8 +63,9 @@ class _Half:
         self._form = ui.Column(sizing_mode="stretch_width", margin=0)
         new = button(f"New {what} …", "primary", self._open_new)
         self._switch = button("Activate", "default", self._do_switch)
+        self._try = button("Try its times", "default", self._do_try)
         self._buttons = parts.flow(
-            self._switch, button(f"Change {what} …", "default", self._open_change),
+            self._switch, self._try, button(f"Change {what} …", "default", self._open_change),
             button(f"Remove {what} …", "danger", self._ask_remove),
             gap="8px", visible=False, sizing_mode=None,
         )  # fmt: skip
@@ -84,6 +86,7 @@ class _Half:
         row = self._rows.get(self._chosen or "")
         self._buttons.visible = row is not None
         if row is not None:
+            self._try.visible = bool(row.get("times"))
             self._switch.name = f"{'Deactivate' if row['active'] else 'Activate'} {self._what}"
 
     def _choose(self, name: str | None) -> None:
@@ -147,6 +150,11 @@ class _Half:
             act = desk.change_algo if self._what == ALGO else desk.change_group
             name, wanted = str(row["name"]), not row["active"]
             self._doing.do(lambda: partial(act, name, active=wanted), self._done)
+
+    def _do_try(self) -> None:
+        self._clear()
+        name, desk = str(self._chosen), self._page.bench.trading.by_signal
+        self._doing.do(lambda: lambda: desk.test_algo(name), lambda found: self._doing.say(outcomes_html(found)))
 
     def _ask_remove(self) -> None:
         self._clear()

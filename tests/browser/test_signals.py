@@ -161,7 +161,8 @@ def test_a_hook_is_made_from_nothing_and_an_alert_through_it_is_in_the_log_with_
         card.get_by_text(text).first.wait_for()
     wait_until(desk.positions, "the fill at the next bar")
     signals.get_by_role("button", name="Replay (dry run)").click()
-    signals.locator(".signal-view .outcomes", has_text="ignored").get_by_text("already long").wait_for()
+    said = signals.locator(".signal-view .outcomes", has_text="It would be kept, and nothing done.")
+    said.get_by_text("already long").wait_for()
     assert [s["status"] for s in desk.signals() if s["source"] == "webhook:mine"] == ["ordered"]
 
 
@@ -284,7 +285,14 @@ def test_an_algo_and_a_group_by_clicks_and_a_bad_value_is_told_beside_the_form(s
     form.get_by_label("active: it may trade").check()
     form.get_by_role("button", name="Make the algo").click()
     coming = desk.webhooks.algo("close")["next_at"] if row(signals, ".algos", "close").is_visible() else ""
-    row(signals, ".algos", f"scheduled{coming[:10]} {coming[11:19]}").wait_for()
+    click_until(
+        row(signals, ".algos", f"scheduled{coming[:10]} {coming[11:19]}"),
+        signals.get_by_role("button", name="Try its times"),
+    )
+    signals.get_by_role("button", name="Try its times").click()
+    tried = signals.locator(".algos .outcomes", has_text="mon-fri 15:55 America/New_York exit AAPL")
+    tried.get_by_text("exit long").or_(tried.get_by_text("flat already")).wait_for()
+    assert "algo:close" not in {s["source"] for s in desk.signals()}
 
     signals.get_by_role("button", name="New group …").click()
     form = signals.locator(".group-form")
@@ -323,6 +331,7 @@ def test_a_group_and_its_algo_are_removed_by_clicks_the_group_first(signals: Any
         confirm(signals, "REMOVE", half.locator(".confirm"))
         return half
 
+    click_until(row(signals, ".algos", "apple"), signals.get_by_role("button", name="Remove algo …"))
     algos = remove("algo", "apple")
     algos.locator(".alert.bad", has_text="is in group screens").wait_for()
     algos.locator(".confirm").get_by_role("button", name="Cancel").click()

@@ -109,7 +109,7 @@ def test_a_scheduled_algo_is_made_tested_and_turned_into_one_that_waits_for_a_pe
         "scheduled", ["mon-sun 09:30 UTC buy AAPL", "mon-fri 15:55 America/New_York exit AAPL"]
     )  # fmt: skip
     assert datetime.now(UTC) < datetime.fromisoformat(made["next_at"]) < datetime.now(UTC) + timedelta(days=1)
-    first, second = told(shell, "algos", "test", "close")
+    first, second = told(shell, "algos", "test", "close")["outcomes"]
     assert (first["time"], first["would"], second["would"]) == (made["times"][0], "entry long", "ignored")
     assert (
         "mon-sun 09:30 UTC buy AAPL: AAPL for ema_cross by close would be entry long"

@@ -82,7 +82,7 @@ class SignalDesk:
         [kept] = self._desk.inbox.keep([receipt])
         return {"signal_id": kept.signal_ids[0], "status": kept.status}
 
-    def test_algo(self, name: str) -> list[dict[str, Any]]:
+    def test_algo(self, name: str) -> dict[str, Any]:
         """What a scheduled algo would make the engine do, were each of its times now; nothing is kept.
 
         Raises BadInput for an algo that has no times.
@@ -100,7 +100,7 @@ class SignalDesk:
                 found.append(told | {"would": "refused", "reason": str(error)})
             else:
                 found.append(told | self._dry_run(alert, algo.strategy, name, SOURCE + name, False))
-        return found
+        return {"algo": name, "dry_run": True, "outcomes": found}
 
     def cancel_signal(self, signal_id: str, reason: str = "") -> dict[str, Any]:
         """Take a signal back before the engine acts on it. Raises Refused where it was too late."""

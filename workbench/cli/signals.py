@@ -115,7 +115,7 @@ def test_algo(options: argparse.Namespace, bench: Workbench) -> int:
     if options.json:
         print_json(found)
     else:
-        _outcomes(found)
+        _outcomes(found["outcomes"])
     return 0
 
 
