@@ -13,11 +13,11 @@ from workbench_apps.parts import ui
 _USUAL = HookRules()
 _EMPTY = {"a_minute": f"{_USUAL.a_minute:g}", "window": f"{_USUAL.window:g}"}
 """What counts where nothing is filled in; other numbers are not asked for then."""
-_LABELS = {
+_ENTRY = {
     "most_size": "Most size (units)", "most_value": "Most value (currency)", "price_within": "Price within (%)",
-    "a_day": "Alerts a day", "a_minute": "Alerts a minute", "age": "Oldest (s)", "window": "A repeat within (s)",
 }  # fmt: skip
-LABELS = {name.replace("_", " "): label for name, label in _LABELS.items()}
+_PACE = {"a_day": "Alerts a day", "a_minute": "Alerts a minute", "age": "Oldest (s)", "window": "A repeat within (s)"}
+LABELS = {name.replace("_", " "): label for name, label in (_ENTRY | _PACE).items()}
 """What the fields of the numbers are called, by the names that errors have for them."""
 
 
@@ -33,8 +33,11 @@ class HookRulesForm:
         self._addresses = line("Further addresses, blanks between", "", 250, "anybody, as in 203.0.113.0/24")
         self._symbols = line("Symbols an entry may be in", "", 220, "all of the strategy's")
         empty = _EMPTY | {"price_within": "not asked", "age": "not asked"}
-        self._numbers = {name: line(label, "", 140, empty.get(name, "no limit")) for name, label in _LABELS.items()}
-        entry, pace = list(self._numbers.values())[:3], list(self._numbers.values())[3:]
+        entry, pace = (
+            {name: line(label, "", 140, empty.get(name, "no limit")) for name, label in labels.items()}
+            for labels in (_ENTRY, _PACE)
+        )
+        self._numbers = entry | pace
         for name, widget in self._numbers.items():
             put(widget, _text(getattr(_USUAL, name)))
         self._who = row(self.secret, self._signed, self._sealed, self._tradingview, self._addresses)
@@ -42,9 +45,9 @@ class HookRulesForm:
             self.about, title("Who may send"), self._who,
             note("Whoever has the address may send. TradingView cannot sign; a secret and its addresses are for it."),
             title("What an alert may ask for"),
-            row(self._symbols, *entry),
+            row(self._symbols, *entry.values()),
             note("An entry beyond them is refused or cut; exits pass. The limits of the risk profile hold besides."),
-            title("How many, and how old"), row(*pace),
+            title("How many, and how old"), row(*pace.values()),
             note(
                 "The oldest counts where an alert says when it was made. A repeat, which is not traded again, is the "
                 "same alert once more where it has neither id nor time."

@@ -80,8 +80,8 @@ class EngineRoom:
         self._bench.risk_chain(self._rules())  # a bad limit is said now, not at the first alert
         self.lease.take()
         timetable = Timetable(
-            desk.webhooks.book.scheduled, desk.inbox, desk.symbols_of, self._clock.now, self._clock.elapsed,
-            timedelta(seconds=self._bench.settings.alert_age),
+            desk.webhooks.book.scheduled, desk.inbox.keep_unknown, desk.symbols_of,
+            self._clock.now, self._clock.elapsed, timedelta(seconds=self._bench.settings.alert_age),
         )  # fmt: skip
         return Engine(
             desk.stage_book, desk.inbox, desk.requests_on_file, desk.fence, desk.session_book, self.lease,

@@ -67,10 +67,10 @@ class Window:
             raise BadInput("window", text, "cannot be read", remedy)
         first, last, start, end, zone = match.groups()
         days = _days("window", first, last, remedy)
-        times = _zone("window", zone, remedy), _time("window", start, remedy), _time("window", end, remedy)
-        if times[1] == times[2]:
+        begins, ends = _time("window", start, remedy), _time("window", end, remedy)
+        if begins == ends:
             raise BadInput("window", text, "ends where it begins", remedy)
-        return Window(days, times[1], times[2], times[0])
+        return Window(days, begins, ends, _zone("window", zone, remedy))
 
     def holds(self, at: datetime) -> bool:
         """Whether an instant lies in it."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from workbench.errors import BadInput, WorkbenchError
 from workbench.model import Algo, Moment, from_json, iso
@@ -24,28 +24,25 @@ LOOK_BACK = timedelta(days=1)
 _Doc = Mapping[str, Any]
 
 
-class _Inbox(Protocol):
-    def keep_unknown(self, receipts: Sequence[Receipt]) -> int: ...
-
-
 class Timetable:
     """Puts an alert into the inbox when a time of a scheduled algo has come; what is older than `most_age` is missed.
 
-    `scheduled` gives the active algos that have times, as JSON values; no time before an algo was armed is its. What is
-    missed, and an algo that cannot be read, is on file as a refused alert. Times are the wall clock's; instant, action
-    and ticker are the alert's key, so that none comes twice, over a crash or beside another engine.
+    `scheduled` gives the active algos that have times, as JSON values; `keep_unknown` puts alerts into the inbox that
+    are not there, and says how many. No time before an algo was armed is its. What is missed, and an algo that cannot
+    be read, is on file as a refused alert. Times are the wall clock's; instant, action and ticker are the alert's key,
+    so that none comes twice, over a crash or beside another engine.
     """
 
     def __init__(
         self,
         scheduled: Callable[[], Mapping[str, _Doc]],
-        inbox: _Inbox,
+        keep_unknown: Callable[[Sequence[Receipt]], int],
         symbols_of: Callable[[str], Collection[str]],
         now: Callable[[], datetime],
         elapsed: Callable[[], float],
         most_age: timedelta,
     ) -> None:
-        self._scheduled, self._inbox, self._symbols_of = scheduled, inbox, symbols_of
+        self._scheduled, self._keep_unknown, self._symbols_of = scheduled, keep_unknown, symbols_of
         self._now, self._elapsed, self._most_age = now, elapsed, most_age
         self._look_at = float("-inf")
         self._looked: datetime | None = None
@@ -72,7 +69,7 @@ class Timetable:
                 found += [(at, -algo.priority, self._receipt(algo, moment, at, now)) for at in due]
                 next_at = min(next_at, next(moment.between(now, next_at), next_at))
         found.sort(key=lambda one: one[:2])  # the highest priority first, of what is due at one instant
-        kept = self._inbox.keep_unknown([receipt for _, _, receipt in found]) if found else 0
+        kept = self._keep_unknown([receipt for _, _, receipt in found]) if found else 0
         self._looked = now
         self._look_at = self._elapsed() + min(max((next_at - self._now()).total_seconds(), 0.0), EVERY)
         return kept > 0

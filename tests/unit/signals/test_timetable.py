@@ -31,9 +31,8 @@ class Desk:
 
     def timetable(self) -> Timetable:
         """As an engine makes it when it starts."""
-        return Timetable(
-            self.book.scheduled, self.inbox, TRADED.__getitem__, lambda: self.now, lambda: self.seconds, MINUTE
-        )
+        scheduled, keep = self.book.scheduled, self.inbox.keep_unknown
+        return Timetable(scheduled, keep, TRADED.__getitem__, lambda: self.now, lambda: self.seconds, MINUTE)
 
     def at(self, minutes: float, what: str = "buy AAPL") -> str:
         """A line for every day, so many minutes from now."""

@@ -200,7 +200,7 @@ def test_a_scheduled_algo_trades_by_the_clock_as_an_alert_would(house: House) ->
     clock = [now]
     made = Timetable(
         book.scheduled,
-        house.inbox,
+        house.inbox.keep_unknown,
         lambda _: ["X"],
         lambda: clock[0],
         lambda: clock[0].timestamp(),
